@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/app.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <memory>
+#include <new>
+
+#include "app/help.hpp"
+#include "commands/list.hpp"
+#include "commands/listen.hpp"
+#include "commands/sandbox.hpp"
+#include "commands/secret.hpp"
+#include "commands/subscribe.hpp"
+#include "commands/unsubscribe.hpp"
+
+namespace pwh::app {
+
+namespace {
+
+using commands::bind_command;
+using commands::Command;
+
+constexpr std::array table{
+    Command{"subscribe", "subscribe a URL to triggers",
+            bind_command<commands::SubscribeOptions, commands::setup_subscribe,
+                         commands::run_subscribe>},
+    Command{"list", "list the subscriptions",
+            bind_command<commands::ListOptions, commands::setup_list, commands::run_list>},
+    Command{"unsubscribe", "remove subscriptions",
+            bind_command<commands::UnsubscribeOptions, commands::setup_unsubscribe,
+                         commands::run_unsubscribe>},
+    Command{"secret", "print a stored secret, or a fresh one",
+            bind_command<commands::SecretOptions, commands::setup_secret, commands::run_secret>},
+    Command{"listen", "receive events, verify them, and print them as JSON lines",
+            bind_command<commands::ListenOptions, commands::setup_listen, commands::run_listen>},
+    Command{"sandbox", "run a Preservica in miniature, to try pwh and to test scripts",
+            bind_command<commands::SandboxOptions, commands::setup_sandbox, commands::run_sandbox>,
+            true},
+};
+
+/// The global options, and what stands on the command line for them.
+struct Globals {
+    settings::Flags flags;
+    int verbose = 0;
+    bool quiet = false;
+    bool no_colour = false;
+};
+
+void add_globals(CLI::App& app, Globals& globals) {
+    auto& flags = globals.flags;
+    app.add_option("--server", flags.server, "Preservica's host (PRESERVICA_SERVER)")
+        ->type_name("HOST[:PORT]");
+    app.add_option("--username", flags.username, "who signs in (PRESERVICA_USERNAME)")
+        ->type_name("NAME");
+    app.add_option("--tenant", flags.tenant,
+                   "the tenant; found out at the login, else (PRESERVICA_TENANT)")
+        ->type_name("NAME");
+    app.add_option("--credentials", flags.credentials,
+                   "a credentials.properties file (PWH_CREDENTIALS)")
+        ->type_name("FILE");
+    app.add_option("--profile", flags.profile, "the file's section to use (PWH_PROFILE)")
+        ->type_name("NAME");
+    app.add_option("--protocol", flags.protocol, "https or http (PWH_PROTOCOL)")
+        ->type_name("https|http");
+    app.add_option("--cacert", flags.ca_file, "certificates to trust, in PEM")->type_name("FILE");
+    app.add_option("--state-dir", flags.state_dir, "where pwh keeps secrets (PWH_STATE_DIR)")
+        ->type_name("DIR");
+    app.add_option("--connect-timeout", flags.connect_timeout,
+                   "how long a connection may take (10)")
+        ->type_name("S");
+    app.add_option("--request-timeout", flags.request_timeout, "how long a request may take (60)")
+        ->type_name("S");
+    app.add_flag("-v", globals.verbose, "say what is done; -vv shows the HTTP exchange");
+    app.add_flag("-q", globals.quiet, "say nothing but errors");
+    app.add_flag("--no-color", globals.no_colour, "no colour, also on a terminal");
+    app.add_flag("--no-input", flags.no_input, "ask nothing, also on a terminal");
+}
+
+Diagnostics make_diagnostics(const Globals& globals, const World& world) {
+    const auto verbosity = globals.quiet          ? Verbosity::quiet
+                           : globals.verbose >= 2 ? Verbosity::trace
+                           : globals.verbose == 1 ? Verbosity::verbose
+                                                  : Verbosity::normal;
+    const bool dumb = world.environment("TERM").value_or("") == "dumb";
+    const bool colour = world.terminal.stderr_is_tty && !globals.no_colour && !dumb &&
+                        !world.environment("NO_COLOR");
+    return Diagnostics(world.error_fd, verbosity, colour);
+}
+
+/// One line of a CLI11 message; never what was given to an option that pwh does not have, which may
+/// be a password.
+UsageError usage_error(const CLI::ParseError& error, const CLI::App& app) {
+    const auto chosen = app.get_subcommands();
+    const auto help =
+        chosen.empty() ? std::string("pwh help") : "pwh help " + chosen.front()->get_name();
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+        const auto extras = app.remaining(true);
+        std::string first = extras.empty() ? std::string() : extras.front();
+        const bool is_option = first.starts_with('-');
+        first = first.substr(0, first.find('='));
+        if (is_option) return UsageError(fmt::format("there is no option {}", first), help);
+        if (chosen.empty()) return UsageError(fmt::format("there is no command '{}'", first), help);
+        return UsageError(fmt::format("'{}' is one argument too many", first), help);
+    }
+    std::string message = error.what();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    return UsageError(message, help);
+}
+
+struct Parsed {
+    std::vector<std::string> arguments;
+    std::vector<std::string> trailing;
+    bool has_trailing = false;
+};
+
+/// Takes `-- COMMAND…` off, before CLI11 could take COMMAND's options for ours.
+Parsed split_trailing(const std::vector<std::string>& arguments) {
+    Parsed parsed;
+    const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+    parsed.arguments.assign(arguments.begin(), dashes);
+    parsed.has_trailing = dashes != arguments.end();
+    if (parsed.has_trailing) parsed.trailing.assign(dashes + 1, arguments.end());
+    return parsed;
+}
+
+/// CLI11's tree of commands, with what runs each.
+class Parser {
+  public:
+    Parser() {
+        app_.name("pwh");
+        app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+        app_.set_version_flag("--version", "pwh " PWH_VERSION);
+        add_globals(app_, globals);
+        for (const auto& command : table) {
+            auto* sub =
+                app_.add_subcommand(std::string(command.name), std::string(command.summary));
+            sub->fallthrough();
+            runs_.push_back(command.setup(*sub));
+        }
+        help_ = app_.add_subcommand("help", "explain a command, or exit-codes");
+        help_->add_option("TOPIC", topic, "a command, or exit-codes");
+    }
+
+    void parse(std::vector<std::string> arguments) {
+        std::reverse(arguments.begin(), arguments.end());
+        app_.parse(std::move(arguments));
+    }
+
+    /// The command that was chosen, and what runs it; nothing where none was.
+    const Command* chosen(commands::Run& run) const {
+        for (std::size_t i = 0; i < table.size(); ++i) {
+            if (!app_.got_subcommand(std::string(table[i].name))) continue;
+            run = runs_[i];
+            return &table[i];
+        }
+        return nullptr;
+    }
+
+    bool wants_help() const { return help_->parsed(); }
+    CLI::App& app() { return app_; }
+
+    Globals globals;
+    std::string topic;
+
+  private:
+    CLI::App app_{
+        "Webhook administration, and a receiver that verifies every message, for Preservica"};
+    CLI::App* help_ = nullptr;
+    std::vector<commands::Run> runs_;
+};
+
+int dispatch(Parser& parser, Parsed parsed, const World& world, const Diagnostics& diagnostics) {
+    commands::Run run;
+    const auto* command = parser.chosen(run);
+    if (parser.wants_help() || (command == nullptr && parsed.arguments.empty())) {
+        world.out.write(help_text(parser.app(), parser.topic));
+        return 0;
+    }
+    if (command == nullptr) throw UsageError("no command was given", "pwh help lists them");
+    if (parsed.has_trailing && !command->runs_command) {
+        throw UsageError(
+            fmt::format("{} runs no command, so nothing may stand behind --", command->name),
+            fmt::format("pwh help {}", command->name));
+    }
+    if (parsed.has_trailing && parsed.trailing.empty()) {
+        throw UsageError("there is no command behind --",
+                         fmt::format("pwh help {}", command->name));
+    }
+    commands::Context context{
+        .environment = world.environment,
+        .terminal = world.terminal,
+        .diagnostics = diagnostics,
+        .out = world.out,
+        .now = [] { return std::chrono::system_clock::now(); },
+        .flags = parser.globals.flags,
+        .trailing = std::move(parsed.trailing),
+        .make_http =
+            [](net::ClientOptions options) { return net::make_http_client(std::move(options)); },
+        .ask = [](const std::string& prompt, bool secret) { return ask(prompt, secret); },
+    };
+    return run(context);
+}
+
+}  // namespace
+
+std::span<const commands::Command> command_table() {
+    return table;
+}
+
+int run(const std::vector<std::string>& arguments, const World& world) {
+    Parser parser;
+    auto parsed = split_trailing(arguments);
+    Diagnostics diagnostics(world.error_fd);
+    try {
+        try {
+            parser.parse(parsed.arguments);
+        } catch (const CLI::CallForHelp&) {
+            world.out.write(help_text(parser.app(), {}));
+            return 0;
+        } catch (const CLI::CallForVersion& version) {
+            world.out.write(std::string(version.what()) + "\n");
+            return 0;
+        } catch (const CLI::ParseError& error) {
+            throw usage_error(error, parser.app());
+        }
+        diagnostics = make_diagnostics(parser.globals, world);
+        return dispatch(parser, std::move(parsed), world, diagnostics);
+    } catch (const Error& error) {
+        diagnostics.error(error.what(), error.hint());
+        return static_cast<int>(error.code());
+    } catch (const std::bad_alloc&) {
+        diagnostics.error("out of memory");
+    } catch (const std::exception& error) {
+        diagnostics.error(error.what());
+    }
+    return static_cast<int>(ExitCode::failure);
+}
+
+}  // namespace pwh::app

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace pwh {
+
+/// What kind of place the three streams are, found once at start.
+struct Terminal {
+    bool stdin_is_tty = false;
+    bool stdout_is_tty = false;
+    bool stderr_is_tty = false;
+    /// Columns of the terminal behind stdout; 0 when there is none.
+    unsigned columns = 0;
+};
+
+Terminal detect_terminal();
+
+/// Asks on stderr and reads one line from stdin, without echo when `secret`. The terminal's state
+/// is restored also when a signal ends the program. Throws Error(failure) at end of input.
+std::string ask(const std::string& prompt, bool secret);
+
+}  // namespace pwh

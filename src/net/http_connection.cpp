@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http_connection.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/buffer.hpp>
+#include <iterator>
+#include <utility>
+
+namespace pwh::net {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+/// How much of what a client still sends is read and dropped so that it gets its answer.
+constexpr std::size_t linger_bytes = 4U << 20U;
+
+std::string_view reason(unsigned status) {
+    switch (status) {
+        case 200:
+            return "OK";
+        case 204:
+            return "No Content";
+        case 400:
+            return "Bad Request";
+        case 401:
+            return "Unauthorized";
+        case 403:
+            return "Forbidden";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 408:
+            return "Request Timeout";
+        case 409:
+            return "Conflict";
+        case 413:
+            return "Content Too Large";
+        case 429:
+            return "Too Many Requests";
+        case 431:
+            return "Request Header Fields Too Large";
+        case 500:
+            return "Internal Server Error";
+        case 503:
+            return "Service Unavailable";
+        case 505:
+            return "HTTP Version Not Supported";
+        default:
+            return "Unknown";
+    }
+}
+
+Response refusal_response(Refusal refusal) {
+    Response response;
+    response.close = true;
+    switch (refusal) {
+        case Refusal::framing:
+            response.status = 400;
+            break;
+        case Refusal::version:
+            response.status = 505;
+            break;
+        case Refusal::head_too_large:
+            response.status = 431;
+            break;
+        case Refusal::body_too_large:
+            response.status = 413;
+            break;
+        case Refusal::timeout:
+            response.status = 408;
+            break;
+        case Refusal::no_room:
+        case Refusal::connections:
+            response.status = 503;
+            response.headers = {{"Retry-After", "5"}};
+            break;
+    }
+    return response;
+}
+
+Refusal refusal_for(Malformed malformed) {
+    switch (malformed) {
+        case Malformed::version:
+            return Refusal::version;
+        case Malformed::head_too_large:
+            return Refusal::head_too_large;
+        case Malformed::body_too_large:
+            return Refusal::body_too_large;
+        case Malformed::none:
+        case Malformed::framing:
+            break;
+    }
+    return Refusal::framing;
+}
+
+}  // namespace
+
+Connection::Connection(ConnectionPool& pool, Socket socket, std::string peer)
+    : pool_(pool),
+      socket_(std::move(socket)),
+      peer_(std::move(peer)),
+      parser_(pool.limits.request),
+      since_(std::chrono::steady_clock::now()) {}
+
+Connection::~Connection() = default;
+
+void Connection::start() {
+    place_ = pool_.idle.insert(pool_.idle.end(), shared_from_this());
+    in_pool_ = true;
+    error_code error;
+    socket_.non_blocking(true, error);
+    if (error) return close();
+    wait_readable();
+}
+
+void Connection::turn_away() {
+    place_ = pool_.busy.insert(pool_.busy.end(), shared_from_this());
+    in_pool_ = true;
+    error_code error;
+    socket_.non_blocking(true, error);
+    if (error) return close();
+    refuse(Refusal::connections);
+}
+
+void Connection::wait_readable() {
+    if (read_armed_) return;
+    read_armed_ = true;
+    socket_.async_wait(Socket::wait_read, [self = shared_from_this()](error_code error) {
+        self->read_armed_ = false;
+        if (error) return self->close();
+        self->on_readable();
+    });
+}
+
+void Connection::on_readable() {
+    if (state_ == State::closed) return;
+    for (;;) {
+        error_code error;
+        const auto size = socket_.read_some(asio::buffer(pool_.scratch), error);
+        if (error == asio::error::would_block || error == asio::error::try_again) break;
+        if (error || size == 0) return close();
+        if (state_ != State::lingering) return consume({pool_.scratch.data(), size});
+        lingered_ += size;
+        if (lingered_ > linger_bytes) return close();
+    }
+    wait_readable();
+}
+
+void Connection::consume(std::string_view bytes) {
+    const auto self = shared_from_this();
+    if (pending_.empty()) {
+        const auto used = process(bytes);
+        pending_.assign(bytes.substr(used));
+    } else {
+        pending_.append(bytes);
+        pending_.erase(0, process(pending_));
+    }
+    if (state_ == State::idle || state_ == State::reading) wait_readable();
+}
+
+std::size_t Connection::process(std::string_view bytes) {
+    processing_ = true;
+    std::size_t used = 0;
+    while ((state_ == State::idle && used < bytes.size()) || state_ == State::reading) {
+        if (state_ == State::idle) begin_request();
+        const auto progress = parser_.feed(bytes, used);
+        if (!charge_body()) {
+            refuse(Refusal::no_room);
+        } else if (progress == RequestParser::Progress::need_more) {
+            break;
+        } else if (progress == RequestParser::Progress::head) {
+            on_head();
+        } else if (progress == RequestParser::Progress::complete) {
+            on_complete();
+        } else {
+            refuse(refusal_for(parser_.malformed()));
+        }
+    }
+    processing_ = false;
+    // After a refusal the rest can't be told from a request: it is dropped.
+    return state_ == State::lingering || state_ == State::closed ? bytes.size() : used;
+}
+
+void Connection::begin_request() {
+    become(State::reading);
+    since_ = std::chrono::steady_clock::now();
+}
+
+void Connection::on_head() {
+    early_ = pool_.handler.on_head(parser_.head(), peer_);
+    if (early_) parser_.discard_body();
+    if (!parser_.expects_continue()) return;
+    if (early_) {
+        early_->close = true;
+        return send(*early_);
+    }
+    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    error_code ignored;  // a client that does not get it sends its body all the same
+    socket_.write_some(asio::buffer(go_on.data(), go_on.size()), ignored);
+}
+
+void Connection::on_complete() {
+    become(State::waiting);
+    ++request_;
+    if (early_) {
+        const auto response = std::move(*early_);
+        early_.reset();
+        return send(response);
+    }
+    pool_.handler.on_request(parser_.head(), parser_.body(), Reply(shared_from_this(), request_));
+}
+
+bool Connection::charge_body() {
+    const auto size = early_ ? 0 : parser_.body_size();
+    if (size > charged_) {
+        pool_.body_bytes += size - charged_;
+        charged_ = size;
+    }
+    return charged_ == 0 || pool_.body_bytes <= pool_.limits.total_body_bytes;
+}
+
+void Connection::refuse(Refusal refusal) {
+    pool_.handler.on_refused(refusal, peer_);
+    send(refusal_response(refusal));
+}
+
+void Connection::answer(std::uint64_t request, const Response& response) {
+    if (state_ == State::waiting && request == request_) send(response);
+}
+
+void Connection::send(const Response& response) {
+    const bool head_known = parser_.head_complete();
+    const bool keep =
+        head_known && parser_.head().keep_alive() && !response.close && !pool_.draining;
+    close_after_ = !keep;
+    out_.clear();
+    auto to = std::back_inserter(out_);
+    fmt::format_to(to, "HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status, reason(response.status),
+                   pool_.date);
+    if (response.status != 204) fmt::format_to(to, "Content-Length: {}\r\n", response.body.size());
+    if (!response.content_type.empty())
+        fmt::format_to(to, "Content-Type: {}\r\n", response.content_type);
+    for (const auto& [name, value] : response.headers)
+        fmt::format_to(to, "{}: {}\r\n", name, value);
+    if (close_after_) {
+        out_ += "Connection: close\r\n";
+    } else if (parser_.head().version() == 10) {
+        out_ += "Connection: keep-alive\r\n";
+    }
+    out_ += "\r\n";
+    if (!head_known || parser_.head().method() != "HEAD") out_ += response.body;
+    out_sent_ = 0;
+    become(State::writing);
+    since_ = std::chrono::steady_clock::now();
+    write_out();
+}
+
+void Connection::write_out() {
+    while (out_sent_ < out_.size()) {
+        error_code error;
+        const auto size = socket_.write_some(
+            asio::buffer(out_.data() + out_sent_, out_.size() - out_sent_), error);
+        out_sent_ += size;
+        if (error == asio::error::would_block || error == asio::error::try_again) {
+            socket_.async_wait(Socket::wait_write, [self = shared_from_this()](error_code failed) {
+                if (failed) return self->close();
+                if (self->state_ == State::writing) self->write_out();
+            });
+            return;
+        }
+        if (error) return close();
+    }
+    answered();
+}
+
+void Connection::answered() {
+    pool_.body_bytes -= charged_;
+    charged_ = 0;
+    out_.clear();
+    if (close_after_) return linger();
+    parser_.next();
+    become(State::idle);
+    since_ = std::chrono::steady_clock::now();
+    // Within process() its loop goes on by itself.
+    if (!processing_) consume({});
+}
+
+void Connection::linger() {
+    error_code ignored;
+    socket_.shutdown(Socket::shutdown_send, ignored);
+    become(State::lingering);
+    since_ = std::chrono::steady_clock::now();
+    pending_.clear();
+    on_readable();
+}
+
+void Connection::check_deadline(Time now) {
+    const auto& limits = pool_.limits;
+    const auto passed = now - since_;
+    switch (state_) {
+        case State::idle:
+            if (passed > limits.idle_time || pool_.draining) return close();
+            if (pending_.empty()) parser_.release();
+            break;
+        case State::reading:
+            if (passed > limits.request_time ||
+                (passed > limits.head_time && !parser_.head_complete())) {
+                refuse(Refusal::timeout);
+            }
+            break;
+        case State::writing:
+            if (passed > limits.write_time) close();
+            break;
+        case State::lingering:
+            if (passed > limits.linger_time) close();
+            break;
+        case State::waiting:
+        case State::closed:
+            break;
+    }
+}
+
+void Connection::become(State state) {
+    const bool was_idle = state_ == State::idle;
+    const bool is_idle = state == State::idle;
+    state_ = state;
+    if (!in_pool_ || was_idle == is_idle) return;
+    auto& from = is_idle ? pool_.busy : pool_.idle;
+    auto& to = is_idle ? pool_.idle : pool_.busy;
+    to.splice(to.end(), from, place_);
+}
+
+void Connection::close() {
+    if (state_ == State::closed) return;
+    const auto self = shared_from_this();
+    leave_pool();
+    state_ = State::closed;
+    pool_.body_bytes -= charged_;
+    charged_ = 0;
+    error_code ignored;
+    socket_.close(ignored);
+}
+
+void Connection::leave_pool() {
+    if (!in_pool_) return;
+    in_pool_ = false;
+    (state_ == State::idle ? pool_.idle : pool_.busy).erase(place_);
+}
+
+}  // namespace pwh::net

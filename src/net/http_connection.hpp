@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// For the network folder itself: one connection of an HttpServer.
+#pragma once
+
+#include <array>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "net/http_server.hpp"
+
+namespace pwh::net {
+
+class Connection;
+
+/// What the connections of a server share. Idle ones stand in the order in which they became idle.
+struct ConnectionPool {
+    using List = std::list<std::shared_ptr<Connection>>;
+
+    RequestHandler& handler;
+    ServerLimits limits;
+    List idle;
+    List busy;
+    std::size_t body_bytes = 0;
+    bool draining = false;
+    std::string date;  ///< a Date field's value, renewed by the server
+    std::array<char, 65536> scratch;
+
+    ConnectionPool(RequestHandler& h, const ServerLimits& l) : handler(h), limits(l), scratch() {}
+};
+
+/// Reads a request, has it answered, and goes on to the next: one at a time, so that what a client
+/// sends ahead waits in its socket. Reads into the pool's buffer; a connection that idles owns
+/// almost nothing.
+class Connection final : public Reply::Target, public std::enable_shared_from_this<Connection> {
+  public:
+    using Socket = boost::asio::generic::stream_protocol::socket;
+    using Time = std::chrono::steady_clock::time_point;
+
+    Connection(ConnectionPool& pool, Socket socket, std::string peer);
+    ~Connection() override;
+
+    /// Enters the pool and waits for a request.
+    void start();
+    /// Enters the pool only to say that there is no room.
+    void turn_away();
+    /// Ends what has taken too long.
+    void check_deadline(Time now);
+    void close();
+
+    void answer(std::uint64_t request, const Response& response) override;
+    const std::string& peer() const override { return peer_; }
+
+  private:
+    enum class State { idle, reading, waiting, writing, lingering, closed };
+
+    void wait_readable();
+    void on_readable();
+    void consume(std::string_view bytes);
+    std::size_t process(std::string_view bytes);
+    void begin_request();
+    void on_head();
+    void on_complete();
+    bool charge_body();
+    void refuse(Refusal refusal);
+    void send(const Response& response);
+    void write_out();
+    void answered();
+    void linger();
+    void become(State state);
+    void leave_pool();
+
+    ConnectionPool& pool_;
+    ConnectionPool::List::iterator place_;
+    bool in_pool_ = false;
+    Socket socket_;
+    std::string peer_;
+    RequestParser parser_;
+    State state_ = State::idle;
+    Time since_;           ///< when the state began; of a request, its first byte
+    std::string pending_;  ///< received, not yet taken
+    std::string out_;      ///< the answer, from out_sent_ on still to be sent
+    std::size_t out_sent_ = 0;
+    std::optional<Response> early_;
+    std::size_t charged_ = 0;
+    std::size_t lingered_ = 0;
+    std::uint64_t request_ = 0;
+    bool read_armed_ = false;
+    bool processing_ = false;
+    bool close_after_ = false;
+};
+
+}  // namespace pwh::net

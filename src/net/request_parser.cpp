@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/request_parser.hpp"
+
+#include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <functional>
+#include <optional>
+
+namespace pwh::net {
+
+namespace http = boost::beast::http;
+using boost::beast::string_view;
+using boost::system::error_code;
+
+namespace {
+
+std::string_view standard(string_view text) {
+    return {text.data(), text.size()};
+}
+
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool digits_only(std::string_view text) {
+    return !text.empty() &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Beast joins folded lines in a buffer of its own, or skips an empty first line: either way the
+/// value does not stand on the line of its name.
+bool folded(std::string_view input, std::string_view name, std::string_view value) {
+    const std::less<> before;
+    const char* const end = input.data() + input.size();
+    if (before(value.data(), input.data()) || before(end, value.data())) return true;
+    return std::find(name.data() + name.size(), value.data(), '\n') != value.data();
+}
+
+/// Where a head's bytes wait for more, a line that ends without CR would wait for ever.
+bool has_bare_line_feed(std::string_view head) {
+    for (auto at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at + 1)) {
+        if (at == 0 || head[at - 1] != '\r') return true;
+    }
+    return false;
+}
+
+/// True when a request line is well-formed but for the number of its version.
+bool names_a_version(std::string_view line) {
+    if (!line.ends_with("\r\n")) return false;
+    line.remove_suffix(2);
+    const auto first = line.find(' ');
+    const auto last = line.rfind(' ');
+    if (first == last || line.find(' ', first + 1) != last) return false;
+    const auto version = line.substr(last + 1);
+    return version.size() == 8 && version.starts_with("HTTP/") &&
+           digits_only(version.substr(5, 1)) && version[6] == '.' &&
+           digits_only(version.substr(7, 1));
+}
+
+Malformed classify(const error_code& error) {
+    if (error == http::error::bad_version) return Malformed::version;
+    if (error == http::error::header_limit) return Malformed::head_too_large;
+    if (error == http::error::body_limit) return Malformed::body_too_large;
+    return Malformed::framing;
+}
+
+}  // namespace
+
+bool RequestHead::same_name(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                              [](char x, char y) { return lower(x) == lower(y); });
+}
+
+RequestHead::Piece RequestHead::keep(std::string_view text) {
+    const Piece piece{static_cast<std::uint32_t>(text_.size()),
+                      static_cast<std::uint32_t>(text.size())};
+    text_.append(text);
+    return piece;
+}
+
+void RequestHead::clear() {
+    text_.clear();
+    fields_.clear();
+    method_ = {};
+    target_ = {};
+}
+
+std::string_view RequestHead::path() const {
+    auto rest = target();
+    if (!rest.empty() && rest.front() != '/') {
+        const auto authority = rest.find("://");
+        if (authority == std::string_view::npos) return rest.substr(0, rest.find('?'));
+        const auto slash = rest.find_first_of("/?", authority + 3);
+        if (slash == std::string_view::npos || rest[slash] == '?') return "/";
+        rest.remove_prefix(slash);
+    }
+    return rest.substr(0, rest.find('?'));
+}
+
+std::string_view RequestHead::query() const {
+    const auto mark = target().find('?');
+    return mark == std::string_view::npos ? std::string_view{} : target().substr(mark + 1);
+}
+
+std::string_view RequestHead::field(std::string_view name) const {
+    for (const auto& entry : fields_) {
+        if (same_name(view(entry.name), name)) return view(entry.value);
+    }
+    return {};
+}
+
+class RequestParser::Beast final : public http::basic_parser<true> {
+  public:
+    explicit Beast(RequestParser& owner) : owner_(owner) {
+        header_limit(static_cast<std::uint32_t>(owner.limits_.head_bytes));
+        body_limit(owner.limits_.body_bytes);
+    }
+
+    std::size_t put_bytes(std::string_view bytes, error_code& error) {
+        input_ = bytes;
+        return put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
+    }
+
+  private:
+    void on_request_impl(http::verb, string_view method, string_view target, int version,
+                         error_code& error) override {
+        auto& head = owner_.head_;
+        head.method_ = head.keep(standard(method));
+        head.target_ = head.keep(standard(target));
+        head.version_ = static_cast<unsigned>(version);
+        count_head(method.size() + target.size(), error);
+    }
+
+    void on_response_impl(int, string_view, int, error_code&) override {}
+
+    void on_field_impl(http::field, string_view name, string_view value,
+                       error_code& error) override {
+        if (folded(input_, standard(name), standard(value))) {
+            error = http::error::bad_value;
+            return;
+        }
+        count_head(name.size() + value.size() + 4, error);
+        if (error || owner_.head_complete_) return;  // a trailer says nothing that counts
+        if (!owner_.take_field(standard(name), standard(value))) error = http::error::bad_value;
+    }
+
+    void on_header_impl(error_code& error) override {
+        owner_.head_.keep_alive_ = keep_alive();
+        if (!owner_.framing_is_clear()) {
+            error = http::error::bad_field;
+            return;
+        }
+        owner_.head_complete_ = true;
+    }
+
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+
+    std::size_t on_body_impl(string_view bytes, error_code&) override { return take_body(bytes); }
+
+    void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+
+    std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, error_code&) override {
+        return take_body(bytes);
+    }
+
+    void on_finish_impl(error_code&) override {}
+
+    std::size_t take_body(string_view bytes) {
+        owner_.body_size_ += bytes.size();
+        if (!owner_.discard_) owner_.body_.append(bytes.data(), bytes.size());
+        return bytes.size();
+    }
+
+    void count_head(std::size_t size, error_code& error) {
+        owner_.head_size_ += size;
+        if (owner_.head_size_ > owner_.limits_.head_bytes) error = http::error::header_limit;
+    }
+
+    RequestParser& owner_;
+    std::string_view input_;
+};
+
+RequestParser::RequestParser(const Limits& limits) : limits_(limits) {}
+RequestParser::~RequestParser() = default;
+
+bool RequestParser::take_field(std::string_view name, std::string_view value) {
+    head_.fields_.push_back({head_.keep(name), head_.keep(value)});
+    if (RequestHead::same_name(name, "Host")) ++framing_.host;
+    if (RequestHead::same_name(name, "Content-Length")) {
+        ++framing_.content_length;
+        return digits_only(value);
+    }
+    if (RequestHead::same_name(name, "Transfer-Encoding")) {
+        ++framing_.transfer_encoding;
+        return RequestHead::same_name(value, "chunked");
+    }
+    return true;
+}
+
+bool RequestParser::framing_is_clear() const {
+    if (framing_.host > 1 || (framing_.host == 0 && head_.version() == 11)) return false;
+    if (framing_.transfer_encoding > 0 && head_.version() == 10) return false;
+    return framing_.content_length + framing_.transfer_encoding <= 1;
+}
+
+/// Beast asserts that a last chunk whose first line it has seen comes back with at least five
+/// bytes.
+bool RequestParser::only_begins_last_chunk(std::string_view bytes) const {
+    constexpr std::size_t shortest_last_chunk = 5;
+    return head_complete_ && framing_.transfer_encoding > 0 && bytes.size() < shortest_last_chunk &&
+           bytes.starts_with('0');
+}
+
+RequestParser::Progress RequestParser::feed(std::string_view bytes, std::size_t& used) {
+    if (!beast_) beast_ = std::make_unique<Beast>(*this);
+    for (;;) {
+        if (beast_->is_done() || (head_complete_ && !head_told_)) {
+            if (!head_told_) {
+                head_told_ = true;
+                return Progress::head;
+            }
+            return Progress::complete;
+        }
+        error_code error;
+        if (only_begins_last_chunk(bytes.substr(used))) return Progress::need_more;
+        const auto taken = beast_->put_bytes(bytes.substr(used), error);
+        used += taken;
+        const auto left = bytes.substr(used);
+        const bool told = !head_complete_ || head_told_;
+        if (error == http::error::need_more ||
+            (!error && left.empty() && !beast_->is_done() && told)) {
+            if (!head_complete_ && has_bare_line_feed(left)) {
+                error = http::error::bad_line_ending;
+            } else if (left.size() > limits_.head_bytes) {
+                error = head_complete_ ? http::error::bad_chunk : http::error::header_limit;
+            } else {
+                return Progress::need_more;
+            }
+        }
+        if (!error) continue;
+        malformed_ = classify(error);
+        if (malformed_ == Malformed::version &&
+            !names_a_version(left.substr(0, left.find('\n') + 1))) {
+            malformed_ = Malformed::framing;
+        }
+        return Progress::malformed;
+    }
+}
+
+void RequestParser::next() {
+    beast_.reset();
+    head_.clear();
+    body_.clear();
+    head_size_ = 0;
+    body_size_ = 0;
+    framing_ = {};
+    malformed_ = Malformed::none;
+    head_complete_ = false;
+    head_told_ = false;
+    discard_ = false;
+}
+
+void RequestParser::release() {
+    head_ = {};
+    body_ = {};
+}
+
+bool RequestParser::started() const {
+    return beast_ && beast_->got_some();
+}
+
+bool RequestParser::expects_continue() const {
+    return head_.version() == 11 && RequestHead::same_name(head_.field("Expect"), "100-continue");
+}
+
+}  // namespace pwh::net

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "receiver/receiver.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "text/hex.hpp"
+#include "text/time.hpp"
+
+namespace pwh::receiver {
+
+namespace {
+
+constexpr std::size_t remembered_messages = 32768;
+constexpr std::size_t max_bytes_in_hand = 64U << 20U;
+constexpr std::chrono::seconds longest_wait{10};
+constexpr std::chrono::milliseconds tick{250};
+/// `pwh check` sends it: answered, counted, never printed.
+constexpr std::string_view check_trigger = "PWH_CHECK";
+
+net::Response plain(unsigned status) {
+    net::Response response;
+    response.status = status;
+    return response;
+}
+
+net::Response busy() {
+    auto response = plain(503);
+    response.headers = {{"Retry-After", "10"}};
+    return response;
+}
+
+std::string_view word_for(net::Refusal refusal) {
+    switch (refusal) {
+        case net::Refusal::framing:
+            return "malformed";
+        case net::Refusal::version:
+            return "version";
+        case net::Refusal::head_too_large:
+        case net::Refusal::body_too_large:
+            return "too-large";
+        case net::Refusal::no_room:
+            return "overload";
+        case net::Refusal::timeout:
+            return "timeout";
+        case net::Refusal::connections:
+            return "connections";
+    }
+    return "other";
+}
+
+std::string_view text_for(net::Refusal refusal) {
+    switch (refusal) {
+        case net::Refusal::framing:
+            return "it is no HTTP, or could be read in two ways (400)";
+        case net::Refusal::version:
+            return "its HTTP version is not 1.0 or 1.1 (505)";
+        case net::Refusal::head_too_large:
+            return "its header is too large (431)";
+        case net::Refusal::body_too_large:
+            return "its body is over --max-body (413)";
+        case net::Refusal::no_room:
+            return "too many bytes are in hand (503)";
+        case net::Refusal::timeout:
+            return "it did not arrive in time (408)";
+        case net::Refusal::connections:
+            return "there are too many connections (503)";
+    }
+    return "it was refused";
+}
+
+}  // namespace
+
+std::size_t Receiver::IdHash::operator()(const crypto::Digest& id) const {
+    std::size_t hash = 0;
+    std::memcpy(&hash, id.data(), sizeof hash);
+    return hash;
+}
+
+Receiver::Receiver(net::EventLoop& loop, Keyring& keyring, Sink& sink, ReceiverOptions options,
+                   const Diagnostics& diagnostics, WallClock clock, std::function<void(End)> on_end)
+    : diagnostics_(diagnostics),
+      keyring_(keyring),
+      sink_(sink),
+      options_(std::move(options)),
+      clock_(std::move(clock)),
+      on_end_(std::move(on_end)),
+      lines_(options_.format),
+      window_(remembered_messages),
+      refusals_(diagnostics),
+      ticker_(loop.every(tick, [this] { on_tick(); })),
+      alive_(std::make_shared<bool>(true)),
+      writer_(sink, [this, &loop, alive = std::weak_ptr<bool>(alive_)] {
+          loop.post([this, alive] {
+              if (alive.lock()) on_written();
+          });
+      }) {}
+
+Receiver::~Receiver() = default;
+
+net::Response Receiver::refuse(unsigned status, std::string_view reason, const std::string& peer,
+                               std::string_view text) {
+    refusals_.refused(reason, fmt::format("refused a request from {}: {} ({})", peer, text, status),
+                      std::chrono::steady_clock::now());
+    auto response = status == 503 ? busy() : plain(status);
+    if (status == 405) response.headers = {{"Allow", "POST"}};
+    return response;
+}
+
+void Receiver::on_refused(net::Refusal refusal, const std::string& peer) {
+    refusals_.refused(word_for(refusal),
+                      fmt::format("refused a request from {}: {}", peer, text_for(refusal)),
+                      std::chrono::steady_clock::now());
+}
+
+std::optional<net::Response> Receiver::on_head(const net::RequestHead& head,
+                                               const std::string& peer) {
+    const auto judgement = judge(head, options_.rules);
+    switch (judgement.kind) {
+        case Judgement::Kind::event:
+            return std::nullopt;
+        case Judgement::Kind::health:
+            return healthy();
+        case Judgement::Kind::wrong_path:
+            return refuse(404, "path", peer, "nothing is at its path");
+        case Judgement::Kind::wrong_method: {
+            auto response = refuse(405, "method", peer, "its method is not POST");
+            if (head.path() == health_path) response.headers = {{"Allow", "GET, HEAD"}};
+            return response;
+        }
+        case Judgement::Kind::handshake:
+        case Judgement::Kind::bad_challenge:
+        case Judgement::Kind::unsigned_:
+            break;
+    }
+    return answer_unsigned(judgement, peer);
+}
+
+/// The answer where no signature counts: absent, malformed or wrong.
+net::Response Receiver::answer_unsigned(const Judgement& judgement, const std::string& peer) {
+    switch (judgement.challenge.kind) {
+        case Challenge::Kind::signable:
+            return handshake(judgement, peer);
+        case Challenge::Kind::refused:
+            return refuse(400, "challenge", peer,
+                          fmt::format("its challenge code is not signed, because {}",
+                                      judgement.challenge.why));
+        case Challenge::Kind::none:
+            break;
+    }
+    return refuse(401, "signature", peer,
+                  judgement.why.empty() ? "its signature does not match" : judgement.why);
+}
+
+net::Response Receiver::handshake(const Judgement& judgement, const std::string& peer) {
+    const auto& code = judgement.challenge.code;
+    const auto answer = keyring_.answer(code);
+    if (!answer)
+        return refuse(503, "no-secret", peer, "there is no secret yet to answer a handshake with");
+    ++summary_.handshakes;
+    diagnostics_.detail(fmt::format("answered a handshake from {}", peer));
+    auto response = plain(200);
+    response.content_type = "application/json";
+    response.body = preservica::challenge_answer(code, *answer);
+    return response;
+}
+
+net::Response Receiver::healthy() const {
+    const bool accepts = !closing_ && !blocked_ && !keyring_.empty() && !sink_.gone();
+    auto response = accepts ? plain(200) : busy();
+    response.content_type = "text/plain";
+    response.body = accepts ? "ok\n" : "not accepting events\n";
+    return response;
+}
+
+void Receiver::on_request(const net::RequestHead& head, std::string& body, net::Reply reply) {
+    const auto judgement = judge(head, options_.rules);
+    if (keyring_.verify(body, judgement.signature)) return accept(body, reply);
+    if (keyring_.empty() && judgement.challenge.kind == Challenge::Kind::none) {
+        return reply(
+            refuse(503, "no-secret", reply.peer(), "there is no secret yet to verify it with"));
+    }
+    reply(answer_unsigned(judgement, reply.peer()));
+}
+
+void Receiver::accept(std::string& body, const net::Reply& reply) {
+    static const auto done = plain(200);
+    auto id = crypto::sha256(body);
+    const auto message_id = text::to_hex(id);
+    if (options_.deduplicate) {
+        if (is_repeat(id, reply)) return;
+    } else {
+        ++sequence_;
+        std::memcpy(id.data(), &sequence_, sizeof sequence_);
+    }
+    if (!lines_.read(body)) {
+        return reply(
+            refuse(400, "not-json", reply.peer(),
+                   fmt::format("its signature is right, but its body (SHA-256 {}) is not JSON",
+                               message_id)));
+    }
+    if (lines_.trigger() == check_trigger) {
+        ++summary_.checks;
+        return reply(done);
+    }
+    if (!is_wanted(lines_.trigger())) {
+        ++summary_.filtered;
+        return reply(done);
+    }
+    const bool enough = options_.max_events > 0 && events_taken_ >= options_.max_events;
+    if (closing_ || ended_ || enough) return reply(busy());
+    if (blocked_ || bytes_in_hand_ > max_bytes_in_hand) {
+        return reply(
+            refuse(503, "overload", reply.peer(), "what was accepted is not taken off our hands"));
+    }
+    Lines lines;
+    if (!lines_.write(timestamp(), message_id, lines)) {
+        return reply(refuse(413, "too-large", reply.peer(),
+                            "its events would make lines of more than 64 MiB"));
+    }
+    take(id, body, lines, reply);
+}
+
+void Receiver::take(const crypto::Digest& id, std::string& body, Lines& lines,
+                    const net::Reply& reply) {
+    auto delivery = std::make_shared<Delivery>();
+    delivery->id = id;
+    delivery->body = std::move(body);
+    delivery->lines = std::move(lines.text);
+    delivery->events = lines.events;
+    delivery->since = std::chrono::steady_clock::now();
+    delivery->replies.push_back(reply);
+    events_taken_ += delivery->events;
+    bytes_in_hand_ += delivery->lines.size();
+    in_hand_.emplace(id, delivery);
+    by_age_.push_back(delivery);
+    writer_.submit(std::move(delivery));
+}
+
+bool Receiver::is_repeat(const crypto::Digest& id, const net::Reply& reply) {
+    if (window_.contains(id)) {
+        ++summary_.repeated;
+        reply(plain(200));
+        return true;
+    }
+    const auto found = in_hand_.find(id);
+    if (found == in_hand_.end()) return false;
+    ++summary_.repeated;
+    found->second->replies.push_back(reply);
+    return true;
+}
+
+bool Receiver::is_wanted(const std::string& trigger) const {
+    const auto& wanted = options_.triggers;
+    return wanted.empty() || std::find(wanted.begin(), wanted.end(), trigger) != wanted.end();
+}
+
+std::string_view Receiver::timestamp() {
+    const auto now = clock_();
+    const auto ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+    if (ms != timestamp_ms_) {
+        timestamp_ms_ = ms;
+        timestamp_ = text::rfc3339(now);
+    }
+    return timestamp_;
+}
+
+void Receiver::finish(const std::shared_ptr<Delivery>& delivery) {
+    static const auto done = plain(200);
+    const bool safe = delivery->state == Delivery::State::safe;
+    for (const auto& reply : delivery->replies) reply(safe ? done : busy());
+    delivery->replies.clear();
+    bytes_in_hand_ -= delivery->lines.size();
+    in_hand_.erase(delivery->id);
+    if (safe) {
+        ++summary_.messages;
+        summary_.events += delivery->events;
+        if (options_.deduplicate) window_.insert(delivery->id);
+    } else {
+        events_taken_ -= delivery->events;
+    }
+}
+
+void Receiver::on_written() {
+    const auto collected = writer_.collect();
+    for (const auto& delivery : collected.finished) finish(delivery);
+    while (!by_age_.empty() && !is_in_hand(by_age_.front())) by_age_.pop_front();
+    blocked_ = false;
+    if (collected.closed) return end(End::closed);
+    if (options_.max_events > 0 && summary_.events >= options_.max_events) end(End::enough);
+}
+
+bool Receiver::is_in_hand(const std::shared_ptr<Delivery>& delivery) const {
+    const auto found = in_hand_.find(delivery->id);
+    return found != in_hand_.end() && found->second == delivery;
+}
+
+void Receiver::give_up_waiting(Time now) {
+    bool abandoned = false;
+    for (const auto& delivery : by_age_) {
+        if (now - delivery->since < longest_wait) break;
+        blocked_ = true;
+        for (const auto& reply : delivery->replies) reply(busy());
+        delivery->replies.clear();
+        const auto bytes = delivery->lines.size();
+        if (!writer_.abandon(*delivery)) continue;
+        bytes_in_hand_ -= bytes;
+        events_taken_ -= delivery->events;
+        in_hand_.erase(delivery->id);
+        abandoned = true;
+    }
+    if (abandoned)
+        std::erase_if(by_age_, [this](const auto& delivery) { return !is_in_hand(delivery); });
+}
+
+void Receiver::on_tick() {
+    const auto now = std::chrono::steady_clock::now();
+    keyring_.refresh();
+    give_up_waiting(now);
+    refusals_.tick(now);
+    if (sink_.gone()) end(End::closed);
+}
+
+void Receiver::end(End how) {
+    if (std::exchange(ended_, true)) return;
+    on_end_(how);
+}
+
+bool Receiver::stop(std::chrono::milliseconds patience) {
+    closing_ = true;
+    const bool stopped = writer_.stop(patience);
+    for (const auto& delivery : writer_.collect().finished) finish(delivery);
+    for (const auto& [id, delivery] : in_hand_) {
+        for (const auto& reply : delivery->replies) reply(busy());
+        delivery->replies.clear();
+    }
+    in_hand_.clear();
+    by_age_.clear();
+    return stopped;
+}
+
+}  // namespace pwh::receiver

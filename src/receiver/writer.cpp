@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "receiver/writer.hpp"
+
+#include <utility>
+
+namespace pwh::receiver {
+
+Writer::Writer(Sink& sink, std::function<void()> notify)
+    : sink_(sink), notify_(std::move(notify)), thread_([this] { run(); }) {}
+
+Writer::~Writer() {
+    stop(std::chrono::milliseconds(0));
+}
+
+void Writer::submit(std::shared_ptr<Delivery> delivery) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        first = waiting_.empty();
+        waiting_.push_back(std::move(delivery));
+    }
+    if (first) work_.notify_one();
+}
+
+bool Writer::abandon(Delivery& delivery) {
+    const std::lock_guard lock(mutex_);
+    if (delivery.state != Delivery::State::waiting) return false;
+    delivery.state = Delivery::State::abandoned;
+    delivery.body = {};
+    delivery.lines = {};
+    return true;
+}
+
+Writer::Collected Writer::collect() {
+    const std::lock_guard lock(mutex_);
+    notified_ = false;
+    return std::exchange(collected_, {{}, collected_.closed});
+}
+
+Batch Writer::next_batch(std::unique_lock<std::mutex>& lock) {
+    Batch batch;
+    std::size_t bytes = 0;
+    for (;;) {
+        work_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+        while (!waiting_.empty()) {
+            auto& next = waiting_.front();
+            if (next->state == Delivery::State::waiting) {
+                bytes += next->lines.size();
+                if (!batch.empty() && bytes > sink_.batch_bytes()) return batch;
+                next->state = Delivery::State::started;
+                batch.push_back(std::move(next));
+            }
+            waiting_.pop_front();
+        }
+        if (!batch.empty() || stopping_) return batch;
+    }
+}
+
+void Writer::finish(const Batch& batch, const Sink::Result& result) {
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        batch[i]->state = i < result.safe ? Delivery::State::safe : Delivery::State::failed;
+        collected_.finished.push_back(batch[i]);
+    }
+    collected_.closed = collected_.closed || result.closed;
+    if (!std::exchange(notified_, true)) notify_();
+}
+
+void Writer::run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        const auto batch = next_batch(lock);
+        if (batch.empty()) break;
+        Sink::Result result{0, collected_.closed};
+        if (!result.closed) {
+            lock.unlock();
+            result = sink_.write(batch);
+            lock.lock();
+        }
+        finish(batch, result);
+    }
+    running_ = false;
+    ended_.notify_all();
+}
+
+bool Writer::stop(std::chrono::milliseconds patience) {
+    if (!thread_.joinable()) return true;
+    {
+        std::unique_lock lock(mutex_);
+        stopping_ = true;
+        work_.notify_all();
+        if (!ended_.wait_for(lock, patience, [this] { return !running_; })) {
+            sink_.interrupt();
+            for (auto& delivery : waiting_) delivery->state = Delivery::State::abandoned;
+            constexpr std::chrono::milliseconds until_interrupted{1000};
+            if (!ended_.wait_for(lock, until_interrupted, [this] { return !running_; })) {
+                thread_.detach();
+                return false;
+            }
+        }
+    }
+    thread_.join();
+    return true;
+}
+
+}  // namespace pwh::receiver

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "receiver/sink.hpp"
+
+namespace pwh::receiver {
+
+/// The thread that makes messages safe. It takes what waits as a batch, so one slow step serves
+/// many. All functions are the loop's; `notify` is called on the writer's thread when there is
+/// something to collect.
+class Writer {
+  public:
+    Writer(Sink& sink, std::function<void()> notify);
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
+    ~Writer();
+
+    void submit(std::shared_ptr<Delivery> delivery);
+    /// True when the delivery had not been begun: it never will be.
+    bool abandon(Delivery& delivery);
+
+    struct Collected {
+        Batch finished;  ///< safe or failed, in order
+        bool closed = false;
+    };
+    Collected collect();
+
+    /// Ends the thread: after what waits, if the sink takes it within `patience`. False when the
+    /// thread hangs in a write that nothing interrupts; the process has then to end without it.
+    bool stop(std::chrono::milliseconds patience);
+
+  private:
+    void run();
+    Batch next_batch(std::unique_lock<std::mutex>& lock);
+    void finish(const Batch& batch, const Sink::Result& result);
+
+    Sink& sink_;
+    std::function<void()> notify_;
+    std::mutex mutex_;
+    std::condition_variable work_;
+    std::condition_variable ended_;
+    std::deque<std::shared_ptr<Delivery>> waiting_;
+    Collected collected_;
+    bool notified_ = false;
+    bool stopping_ = false;
+    bool running_ = true;
+    std::thread thread_;
+};
+
+}  // namespace pwh::receiver
