@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/interrupt.hpp"
 
 namespace pwh {
 
@@ -45,7 +46,11 @@ std::string read_line(bool& interrupted, bool& ended) {
     for (;;) {
         char c = 0;
         const auto n = ::read(STDIN_FILENO, &c, 1);
-        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EINTR && !pwh::interrupted()) continue;
+        if (n < 0 && errno == EINTR) {
+            interrupted = true;
+            return {};
+        }
         if (n <= 0 || (c == end_key && line.empty())) {
             ended = line.empty();
             return line;

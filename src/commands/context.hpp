@@ -23,6 +23,7 @@ struct Context {
     const Diagnostics& diagnostics;
     Output& out;
     WallClock now;
+    Sleep sleep;
     settings::Flags flags;
     /// What stood behind `--`, for the commands that run another.
     std::vector<std::string> trailing;

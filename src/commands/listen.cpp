@@ -13,12 +13,14 @@
 #include <thread>
 
 #include "base/file.hpp"
+#include "base/service.hpp"
 #include "commands/client.hpp"
 #include "commands/listen_secrets.hpp"
 #include "commands/selection.hpp"
 #include "commands/subscribing.hpp"
 #include "net/event_loop.hpp"
 #include "net/http_server.hpp"
+#include "net/transport.hpp"
 #include "net/url.hpp"
 #include "receiver/receiver.hpp"
 #include "receiver/stdout_sink.hpp"
@@ -36,11 +38,36 @@ bool has_controlling_terminal() {
     return static_cast<bool>(UniqueFd(::open("/dev/tty", O_RDWR | O_CLOEXEC)));
 }
 
-net::ServerLimits limits_of(const ListenOptions& options) {
+/// Descriptors that are not connections: streams, the loop, files that are read, Preservica.
+constexpr std::size_t other_descriptors = 64;
+
+net::ServerLimits limits_of(const ListenOptions& options, const Diagnostics& diagnostics) {
     net::ServerLimits limits;
     limits.request.body_bytes = options.max_body;
     limits.connections = options.max_connections;
+    const auto allowed = raise_descriptor_limit(limits.connections + other_descriptors);
+    if (allowed < limits.connections + other_descriptors) {
+        limits.connections =
+            allowed > 2 * other_descriptors ? allowed - other_descriptors : allowed / 2;
+        diagnostics.warning(
+            fmt::format("only {} descriptors are allowed: at most {} connections at once", allowed,
+                        limits.connections),
+            "raise the limit (ulimit -n; LimitNOFILE= in a unit), or lower --max-connections");
+    }
     return limits;
+}
+
+std::shared_ptr<const net::TlsContext> load_tls(const ListenOptions& options,
+                                                const Diagnostics& diagnostics) {
+    if (options.tls_cert.empty() != options.tls_key.empty()) {
+        throw UsageError("--tls-cert and --tls-key belong together", "give both, or neither");
+    }
+    if (options.tls_cert.empty()) return nullptr;
+    if (others_can_read(options.tls_key)) {
+        diagnostics.warning(fmt::format("the key file {} can be read by others", options.tls_key),
+                            fmt::format("chmod 600 {}", options.tls_key));
+    }
+    return std::make_shared<const net::TlsContext>(options.tls_cert, options.tls_key);
 }
 
 receiver::ReceiverOptions receiver_options(const ListenOptions& options,
@@ -80,22 +107,33 @@ class Listening {
           options_(options),
           settings_(resolve_settings(context)),
           address_(net::parse_listen_address(options.listen)),
+          passed_(net::passed_sockets(context.environment)),
+          tls_(load_tls(options, diagnostics_)),
           wanted_(plan_subscribing()),
           keyring_(listen_secrets(settings_, options.secret_files, diagnostics_), diagnostics_),
           sink_(STDOUT_FILENO),
           receiver_(loop_, keyring_, sink_, receiver_options(options, diagnostics_), diagnostics_,
                     context.now, [this](receiver::Receiver::End end) { on_receiver_end(end); }),
-          server_(loop_, receiver_, limits_of(options)) {}
+          server_(loop_, receiver_, limits_of(options, diagnostics_)) {
+        if (settings_.store) {
+            throw UsageError(
+                fmt::format("events can't be stored yet, but {} is set", settings_.store->source),
+                "unset it: this version prints events, and stores none");
+        }
+    }
 
     int run() {
-        server_.listen(address_);
+        server_.use_tls(tls_);
+        for (const int fd : passed_) server_.listen(net::ListenSocket::adopt(fd));
+        if (passed_.empty()) server_.listen(address_);
         loop_.on_signals({SIGINT, SIGTERM, SIGHUP}, [this](int signal) { on_signal(signal); });
         if (options_.timeout > 0) {
             const std::chrono::duration<double> seconds(options_.timeout);
             timeout_ = loop_.after(std::chrono::ceil<std::chrono::milliseconds>(seconds),
                                    [this] { on_timeout(); });
         }
-        diagnostics_.always(fmt::format("listening on http://{}/", server_.authority()));
+        diagnostics_.always(fmt::format("listening on {}", own_url()));
+        notify_service_manager(context_.environment, "READY=1");
         if (keyring_.empty() && !wanted_) {
             diagnostics_.note(
                 "there is no secret yet: waiting for `pwh subscribe` on this machine");
@@ -134,7 +172,15 @@ class Listening {
         return wanted;
     }
 
+    bool is_unix() const { return server_.authority().starts_with("unix:"); }
+
+    std::string own_url() const {
+        if (is_unix()) return server_.authority();
+        return fmt::format("{}://{}/", tls_ ? "https" : "http", server_.authority());
+    }
+
     bool both_on_loopback() const {
+        if (!passed_.empty() || address_.is_unix()) return false;
         const auto server =
             settings_.server ? net::parse_host_port(settings_.server->value) : std::nullopt;
         return server && net::is_loopback(server->host) && net::is_loopback(address_.host);
@@ -142,8 +188,8 @@ class Listening {
 
     void start_subscribing() {
         if (wanted_->url.empty()) {
-            wanted_->url = fmt::format("http://{}{}", server_.authority(),
-                                       options_.path.empty() ? "/" : options_.path);
+            wanted_->url = own_url();
+            if (!options_.path.empty()) wanted_->url += options_.path.substr(1);
         }
         at_preservica([this] {
             client_.emplace(context_, settings_);
@@ -196,10 +242,24 @@ class Listening {
     void on_signal(int signal) {
         if (signal == SIGHUP && !has_controlling_terminal()) {
             keyring_.refresh(true);
+            reload_tls();
             return;
         }
         if (ending_) std::_Exit(128 + signal);
         end(0);
+    }
+
+    /// Connections that are open keep the certificate that they began with.
+    void reload_tls() {
+        if (!tls_) return;
+        try {
+            tls_ = load_tls(options_, diagnostics_);
+            server_.use_tls(tls_);
+            diagnostics_.detail("read the certificate again");
+        } catch (const Error& error) {
+            diagnostics_.warning(fmt::format("the certificate stays as it was: {}", error.what()),
+                                 error.hint());
+        }
     }
 
     void on_timeout() {
@@ -228,6 +288,7 @@ class Listening {
         ending_ = true;
         code_ = code;
         timeout_ = {};
+        notify_service_manager(context_.environment, "STOPPING=1");
         receiver_.close();
         server_.drain();
         end_by_ = std::chrono::steady_clock::now() + end_patience;
@@ -280,6 +341,8 @@ class Listening {
     const ListenOptions& options_;
     settings::Settings settings_;
     net::ListenAddress address_;
+    std::vector<int> passed_;
+    std::shared_ptr<const net::TlsContext> tls_;
     std::optional<Wanted> wanted_;
     net::EventLoop loop_;
     receiver::Keyring keyring_;
@@ -302,8 +365,9 @@ class Listening {
 }  // namespace
 
 void setup_listen(CLI::App& app, ListenOptions& options) {
-    app.add_option("--listen", options.listen, "where to listen; port 0 takes any that is free")
-        ->type_name("ADDR:PORT")
+    app.add_option("--listen", options.listen,
+                   "where to listen, ADDR:PORT or unix:PATH; port 0 takes any that is free")
+        ->type_name("ADDRESS")
         ->capture_default_str();
     app.add_option("--path", options.path, "answer only at this path (any, else)")
         ->type_name("/PATH");
@@ -341,6 +405,10 @@ void setup_listen(CLI::App& app, ListenOptions& options) {
         ->check(CLI::Range(1, 1'000'000))
         ->type_name("N")
         ->capture_default_str();
+    app.add_option("--tls-cert", options.tls_cert,
+                   "the certificate to serve HTTPS with, in PEM, its chain behind it")
+        ->type_name("FILE");
+    app.add_option("--tls-key", options.tls_key, "its private key, in PEM")->type_name("FILE");
     app.add_flag("--no-dedupe", options.no_dedupe,
                  "print a message again when it is delivered again");
     app.add_flag("--no-handshake", options.no_handshake,

@@ -22,6 +22,8 @@ struct ListenOptions {
     double timeout = 0;  ///< seconds; 0: none
     std::uint64_t max_body = 1U << 20U;
     std::uint64_t max_connections = 1000;
+    std::string tls_cert;
+    std::string tls_key;
     bool no_dedupe = false;
     bool no_handshake = false;
 };

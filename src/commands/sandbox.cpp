@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -37,11 +38,7 @@ using Variables = std::vector<std::pair<std::string, std::string>>;
 class PrivateFolder {
   public:
     explicit PrivateFolder(const std::string& parent) : path_(parent + "/pwh-sandbox-XXXXXX") {
-        if (::mkdtemp(path_.data()) == nullptr) {
-            throw Error(ExitCode::failure,
-                        fmt::format("cannot make a folder in {}: {}", parent, errno_text(errno)),
-                        "set TMPDIR to a folder that can be written");
-        }
+        if (::mkdtemp(path_.data()) == nullptr) fail_to_make(path_);
     }
     PrivateFolder(const PrivateFolder&) = delete;
     PrivateFolder& operator=(const PrivateFolder&) = delete;
@@ -50,26 +47,33 @@ class PrivateFolder {
         std::filesystem::remove_all(path_, ignored);
     }
 
-    const std::string& path() const { return path_; }
+    /// Makes an empty folder in it, and returns its path.
+    std::string add_folder(const std::string& name) const {
+        auto path = path_ + "/" + name;
+        if (::mkdir(path.c_str(), 0700) != 0) fail_to_make(path);
+        return path;
+    }
 
-    /// Makes an empty file, and returns its path.
-    std::string add_empty_file(const std::string& name) const {
+    /// Makes an empty file in it, and returns its path.
+    std::string add_file(const std::string& name) const {
         auto path = path_ + "/" + name;
         const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-        if (!file) {
-            throw Error(ExitCode::failure,
-                        fmt::format("cannot write {}: {}", path, errno_text(errno)));
-        }
+        if (!file) fail_to_make(path);
         return path;
     }
 
   private:
+    [[noreturn]] static void fail_to_make(const std::string& path) {
+        throw Error(ExitCode::failure, fmt::format("cannot make {}: {}", path, errno_text(errno)),
+                    "set TMPDIR to a folder that can be written");
+    }
+
     std::string path_;
 };
 
 net::ListenAddress loopback_address(const std::string& text) {
     auto address = net::parse_listen_address(text);
-    if (!net::is_loopback(address.host)) {
+    if (address.is_unix() || !net::is_loopback(address.host)) {
         throw UsageError(
             fmt::format("the sandbox does not listen on {}: everybody knows its passwords", text),
             "use a loopback address, for instance 127.0.0.1:0");
@@ -116,8 +120,8 @@ ChildEnvironment command_environment(const std::string& authority, const Private
     environment.remove_all("PWH_");
     environment.remove_all("PRESERVICA_");
     for (const auto& [name, value] : access_variables(authority)) environment.set(name, value);
-    environment.set("PWH_STATE_DIR", folder.path());
-    environment.set("PWH_CREDENTIALS", folder.add_empty_file("credentials.properties"));
+    environment.set("PWH_STATE_DIR", folder.add_folder("state"));
+    environment.set("PWH_CREDENTIALS", folder.add_file("credentials.properties"));
     return environment;
 }
 
@@ -156,16 +160,19 @@ int serve_until_signal(net::EventLoop& loop, Context& context, const std::string
 int serve_command(net::EventLoop& loop, Context& context, const std::string& authority) {
     const PrivateFolder folder(context.environment("TMPDIR").value_or("/tmp"));
     context.diagnostics.always(fmt::format("sandbox on http://{}/", authority));
-    Child child({context.trailing, command_environment(authority, folder)});
+    std::optional<Child> child;
     bool told_to_end = false;
+    // Set up first, so that no signal ends the sandbox alone; the loop, and so the handler, runs
+    // later.
     on_ending_signals(loop, [&child, &told_to_end](int signal) {
         if (signal == SIGINT && is_in_foreground()) return;
-        child.signal(signal == SIGTERM && told_to_end ? SIGKILL : signal);
+        child->signal(signal == SIGTERM && told_to_end ? SIGKILL : signal);
         told_to_end = told_to_end || signal == SIGTERM;
     });
+    child.emplace(ChildCommand{context.trailing, command_environment(authority, folder)});
     int code = 0;
     const std::jthread waiter([&loop, &child, &code] {
-        const int ended_with = child.wait();
+        const int ended_with = child->wait();
         loop.post([&loop, &code, ended_with] {
             code = ended_with;
             loop.stop();

@@ -54,12 +54,11 @@ std::optional<std::string> plain_base32(std::string_view seed) {
 
 std::optional<Totp> Totp::from_seed(std::string_view seed) {
     start_liboath();
-    auto base32 = plain_base32(seed);
+    const auto base32 = plain_base32(seed);
     if (!base32) return std::nullopt;
     char* raw = nullptr;
     std::size_t size = 0;
     const int result = oath_base32_decode(base32->data(), base32->size(), &raw, &size);
-    wipe(*base32);
     if (result != OATH_OK) return std::nullopt;
     const std::unique_ptr<char, void (*)(void*)> owner(raw, std::free);
     if (size == 0) return std::nullopt;
@@ -68,6 +67,10 @@ std::optional<Totp> Totp::from_seed(std::string_view seed) {
 
 std::string Totp::code(WallTime time) const {
     return code_of_step(step_at(time));
+}
+
+WallTime Totp::next_step(WallTime time) {
+    return WallTime(Steps(step_at(time) + 1));
 }
 
 std::string Totp::code_of_step(std::int64_t step) const {

@@ -24,6 +24,9 @@ class Totp {
     /// differ. Nothing when it is the code of none.
     std::optional<std::int64_t> verify(std::string_view code, WallTime time) const;
 
+    /// When the step after the one of that time begins.
+    static WallTime next_step(WallTime time);
+
   private:
     explicit Totp(std::string key) : key_(std::move(key)) {}
     std::string code_of_step(std::int64_t step) const;

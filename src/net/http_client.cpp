@@ -41,11 +41,13 @@ std::string_view trim(std::string_view text) {
 /// Gathers one exchange's answer. Nothing may be thrown through libcurl.
 class Exchange {
   public:
-    Exchange(const ClientRequest& request, std::size_t limit) : request_(request), limit_(limit) {}
+    Exchange(const ClientRequest& request, const ClientOptions& options)
+        : request_(request), options_(options) {}
 
     ClientResponse response;
     bool sent = false;
     bool too_large = false;
+    bool cancelled = false;
 
     static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) {
         return static_cast<Exchange*>(self)->take(data, size * count, &Exchange::add_header);
@@ -64,16 +66,18 @@ class Exchange {
         return length;
     }
 
-    static int on_progress(void* cancelled, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-        return (*static_cast<std::function<bool()>*>(cancelled))() ? 1 : 0;
+    static int on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+        auto& exchange = *static_cast<Exchange*>(self);
+        exchange.cancelled = exchange.options_.cancelled();
+        return exchange.cancelled ? 1 : 0;
     }
 
     /// Called when a connection is there and the request is about to go out. libcurl repeats a
-    /// request by itself when a kept connection turns out to be closed; a POST may have been acted
-    /// on by then.
+    /// request by itself when a kept connection turns out to be closed; what is no GET may have
+    /// been acted on by then, and whoever repeats it has to know.
     static int on_ready(void* self, char*, char*, int, int) {
         auto& exchange = *static_cast<Exchange*>(self);
-        if (exchange.sent && exchange.request_.method == "POST") return CURL_PREREQFUNC_ABORT;
+        if (exchange.sent && exchange.request_.method != "GET") return CURL_PREREQFUNC_ABORT;
         exchange.sent = true;
         exchange.uploaded_ = 0;
         return CURL_PREREQFUNC_OK;
@@ -82,7 +86,7 @@ class Exchange {
   private:
     std::size_t take(const char* data, std::size_t length,
                      void (Exchange::*add)(std::string_view)) noexcept {
-        if (length > limit_ - received_) {
+        if (length > options_.max_response_bytes - received_) {
             too_large = true;
             return 0;
         }
@@ -109,7 +113,7 @@ class Exchange {
     void add_body(std::string_view piece) { response.body.append(piece); }
 
     const ClientRequest& request_;
-    std::size_t limit_;
+    const ClientOptions& options_;
     std::size_t received_ = 0;
     std::size_t uploaded_ = 0;
 };
@@ -163,7 +167,7 @@ class CurlClient : public HttpClient {
                                  "check --server, or the URL");
         }
         if (options_.on_request) options_.on_request(request);
-        Exchange exchange(request, options_.max_response_bytes);
+        Exchange exchange(request, options_);
         const auto headers = header_list(request);
         curl_easy_reset(easy_.get());
         set_connection(*url);
@@ -213,7 +217,7 @@ class CurlClient : public HttpClient {
         if (options_.cancelled) {
             set(CURLOPT_NOPROGRESS, 0L);
             set(CURLOPT_XFERINFOFUNCTION, &Exchange::on_progress);
-            set(CURLOPT_XFERINFODATA, &options_.cancelled);
+            set(CURLOPT_XFERINFODATA, &exchange);
         }
         set(CURLOPT_PREREQFUNCTION, &Exchange::on_ready);
         set(CURLOPT_PREREQDATA, &exchange);
@@ -253,6 +257,7 @@ class CurlClient : public HttpClient {
         failed.url = url;
         failed.sent = exchange.sent;
         failed.too_large = exchange.too_large;
+        failed.cancelled = exchange.cancelled;
         curl_easy_getinfo(easy_.get(), CURLINFO_SSL_VERIFYRESULT, &failed.verify_result);
         curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &failed.proxy_status);
         failed.proxy_variable = proxy_variable(url, process_environment());

@@ -10,7 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/environment.hpp"
 #include "base/error.hpp"
+#include "net/url.hpp"
 
 namespace pwh::net {
 
@@ -37,7 +39,7 @@ struct ClientResponse {
 /// No usable answer came. `sent` tells whether the request may have reached the server.
 class TransportError : public Error {
   public:
-    enum class Kind { resolve, connect, tls, timeout, too_large, broken, proxy };
+    enum class Kind { resolve, connect, tls, timeout, too_large, broken, proxy, cancelled };
 
     TransportError(Kind kind, bool sent, const std::string& message, std::string hint = {})
         : Error(ExitCode::unavailable, message, std::move(hint)), kind_(kind), sent_(sent) {}
@@ -72,9 +74,13 @@ struct ClientOptions {
     /// have to be redacted by the receiver of the call.
     std::function<void(const ClientRequest&)> on_request;
     std::function<void(const ClientResponse&)> on_response;
-    /// Asked about once a second while an exchange goes on; true gives it up with a TransportError.
+    /// Asked at least once a second while an exchange goes on, and when a signal comes; true gives
+    /// it up with a TransportError of the kind `cancelled`.
     std::function<bool()> cancelled;
 };
+
+/// The environment variable whose proxy libcurl uses for `url`; empty when it uses none.
+std::string proxy_variable(const Url& url, const Environment& environment);
 
 /// The real thing, on libcurl.
 std::unique_ptr<HttpClient> make_http_client(ClientOptions options);

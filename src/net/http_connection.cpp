@@ -3,13 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <iterator>
 #include <utility>
 
 namespace pwh::net {
 
-namespace asio = boost::asio;
 using boost::system::error_code;
 
 namespace {
@@ -99,9 +98,11 @@ Refusal refusal_for(Malformed malformed) {
 
 }  // namespace
 
-Connection::Connection(ConnectionPool& pool, Socket socket, std::string peer)
+Connection::Connection(ConnectionPool& pool, Socket socket, std::unique_ptr<Transport> transport,
+                       std::string peer)
     : pool_(pool),
       socket_(std::move(socket)),
+      transport_(std::move(transport)),
       peer_(std::move(peer)),
       parser_(pool.limits.request),
       since_(std::chrono::steady_clock::now()) {}
@@ -111,18 +112,12 @@ Connection::~Connection() = default;
 void Connection::start() {
     place_ = pool_.idle.insert(pool_.idle.end(), shared_from_this());
     in_pool_ = true;
-    error_code error;
-    socket_.non_blocking(true, error);
-    if (error) return close();
     wait_readable();
 }
 
 void Connection::turn_away() {
     place_ = pool_.busy.insert(pool_.busy.end(), shared_from_this());
     in_pool_ = true;
-    error_code error;
-    socket_.non_blocking(true, error);
-    if (error) return close();
     refuse(Refusal::connections);
 }
 
@@ -136,15 +131,24 @@ void Connection::wait_readable() {
     });
 }
 
+void Connection::wait_writable(void (Connection::*then)()) {
+    socket_.async_wait(Socket::wait_write, [self = shared_from_this(), then](error_code error) {
+        if (error) return self->close();
+        (*self.*then)();
+    });
+}
+
 void Connection::on_readable() {
     if (state_ == State::closed) return;
     for (;;) {
-        error_code error;
-        const auto size = socket_.read_some(asio::buffer(pool_.scratch), error);
-        if (error == asio::error::would_block || error == asio::error::try_again) break;
-        if (error || size == 0) return close();
-        if (state_ != State::lingering) return consume({pool_.scratch.data(), size});
-        lingered_ += size;
+        const auto result = transport_->read(pool_.scratch.data(), pool_.scratch.size());
+        if (result.kind == Transport::Result::Kind::wait_readable) break;
+        if (result.kind == Transport::Result::Kind::wait_writable) {
+            return wait_writable(&Connection::on_readable);
+        }
+        if (result.kind == Transport::Result::Kind::closed) return close();
+        if (state_ != State::lingering) return consume({pool_.scratch.data(), result.size});
+        lingered_ += result.size;
         if (lingered_ > linger_bytes) return close();
     }
     wait_readable();
@@ -199,8 +203,7 @@ void Connection::on_head() {
         return send(*early_);
     }
     static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-    error_code ignored;  // a client that does not get it sends its body all the same
-    socket_.write_some(asio::buffer(go_on.data(), go_on.size()), ignored);
+    transport_->write(go_on.data(), go_on.size());  // one that does not get it sends all the same
 }
 
 void Connection::on_complete() {
@@ -260,19 +263,15 @@ void Connection::send(const Response& response) {
 }
 
 void Connection::write_out() {
+    if (state_ != State::writing) return;
     while (out_sent_ < out_.size()) {
-        error_code error;
-        const auto size = socket_.write_some(
-            asio::buffer(out_.data() + out_sent_, out_.size() - out_sent_), error);
-        out_sent_ += size;
-        if (error == asio::error::would_block || error == asio::error::try_again) {
-            socket_.async_wait(Socket::wait_write, [self = shared_from_this()](error_code failed) {
-                if (failed) return self->close();
-                if (self->state_ == State::writing) self->write_out();
-            });
-            return;
+        const auto result = transport_->write(out_.data() + out_sent_, out_.size() - out_sent_);
+        out_sent_ += result.size;
+        if (result.kind == Transport::Result::Kind::closed) return close();
+        // A renegotiation is refused, so that a write never waits for the other side's bytes.
+        if (result.kind != Transport::Result::Kind::done) {
+            return wait_writable(&Connection::write_out);
         }
-        if (error) return close();
     }
     answered();
 }
@@ -290,8 +289,7 @@ void Connection::answered() {
 }
 
 void Connection::linger() {
-    error_code ignored;
-    socket_.shutdown(Socket::shutdown_send, ignored);
+    transport_->end_sending();
     become(State::lingering);
     since_ = std::chrono::steady_clock::now();
     pending_.clear();
@@ -304,6 +302,7 @@ void Connection::check_deadline(Time now) {
     switch (state_) {
         case State::idle:
             if (passed > limits.idle_time || pool_.draining) return close();
+            if (!transport_->established() && passed > limits.head_time) return close();
             if (pending_.empty()) parser_.release();
             break;
         case State::reading:

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "net/http_server.hpp"
+#include "net/transport.hpp"
 
 namespace pwh::net {
 
@@ -41,7 +42,9 @@ class Connection final : public Reply::Target, public std::enable_shared_from_th
     using Socket = boost::asio::generic::stream_protocol::socket;
     using Time = std::chrono::steady_clock::time_point;
 
-    Connection(ConnectionPool& pool, Socket socket, std::string peer);
+    /// The transport works on the socket's descriptor.
+    Connection(ConnectionPool& pool, Socket socket, std::unique_ptr<Transport> transport,
+               std::string peer);
     ~Connection() override;
 
     /// Enters the pool and waits for a request.
@@ -59,6 +62,7 @@ class Connection final : public Reply::Target, public std::enable_shared_from_th
     enum class State { idle, reading, waiting, writing, lingering, closed };
 
     void wait_readable();
+    void wait_writable(void (Connection::*then)());
     void on_readable();
     void consume(std::string_view bytes);
     std::size_t process(std::string_view bytes);
@@ -78,6 +82,7 @@ class Connection final : public Reply::Target, public std::enable_shared_from_th
     ConnectionPool::List::iterator place_;
     bool in_pool_ = false;
     Socket socket_;
+    std::unique_ptr<Transport> transport_;
     std::string peer_;
     RequestParser parser_;
     State state_ = State::idle;

@@ -2,22 +2,24 @@
 #include "net/http_server.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <charconv>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <list>
 
 #include "base/error.hpp"
 #include "net/http_connection.hpp"
-#include "net/url.hpp"
+#include "net/transport.hpp"
 #include "text/time.hpp"
 
 namespace pwh::net {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
+using Protocol = asio::generic::stream_protocol;
 
 namespace {
 
@@ -26,119 +28,102 @@ constexpr std::chrono::milliseconds accept_pause{100};
 /// How many that are only told "no room" may be open beside the connections.
 constexpr std::size_t turned_away_at_once = 64;
 
-std::string peer_name(const tcp::socket& socket) {
-    error_code error;
-    const auto peer = socket.remote_endpoint(error);
-    return error ? std::string("unknown") : join_host_port(peer.address().to_string(), peer.port());
-}
+/// A socket that listens, and Asio's hold on a duplicate of it: each closes its own.
+struct Acceptor {
+    Acceptor(asio::io_context& context, ListenSocket listen_socket)
+        : socket(std::move(listen_socket)), acceptor(context) {
+        UniqueFd duplicate(::fcntl(socket.fd(), F_DUPFD_CLOEXEC, 0));
+        if (!duplicate) throw Error(ExitCode::failure, "cannot listen: " + errno_text(errno));
+        acceptor.assign(Protocol(socket.family(), 0), duplicate.get());
+        duplicate.release();
+    }
+
+    ListenSocket socket;
+    asio::basic_socket_acceptor<Protocol> acceptor;
+    EventLoop::Timer retry;
+};
 
 }  // namespace
-
-ListenAddress parse_listen_address(std::string_view text) {
-    const auto parsed = parse_host_port(text);
-    if (!parsed || !parsed->port) {
-        throw UsageError(
-            fmt::format("'{}' is not an address to listen on", text),
-            "write ADDRESS:PORT, for instance 127.0.0.1:8080, or port 0 for any that is free");
-    }
-    return {parsed->host, *parsed->port};
-}
 
 class HttpServer::Implementation : public std::enable_shared_from_this<HttpServer::Implementation> {
   public:
     Implementation(EventLoop& loop, RequestHandler& handler, const ServerLimits& limits)
-        : loop_(loop), acceptor_(loop.context()), pool_(handler, limits) {}
+        : loop_(loop), pool_(handler, limits) {}
 
-    void listen(const ListenAddress& address);
+    void listen(ListenSocket socket);
     void drain();
     void close_all();
     void end();
 
-    tcp::endpoint local;
+    std::shared_ptr<const TlsContext> tls;
+    std::string authority;
 
     std::size_t busy() const { return pool_.busy.size(); }
     std::size_t connections() const { return pool_.busy.size() + pool_.idle.size(); }
 
   private:
-    void accept();
-    void on_accept(error_code error, tcp::socket socket);
+    void accept(Acceptor& acceptor);
+    void on_accept(Acceptor& acceptor, error_code error, Connection::Socket socket);
+    void enter(Connection::Socket socket);
     void on_tick();
     template <typename Visit>
     void each_connection(Visit visit);
 
     EventLoop& loop_;
-    tcp::acceptor acceptor_;
+    std::list<Acceptor> acceptors_;
+    bool accepting_ = true;
     ConnectionPool pool_;
     EventLoop::Timer ticker_;
-    EventLoop::Timer accept_retry_;
 };
 
-void HttpServer::Implementation::listen(const ListenAddress& address) {
-    const auto where = join_host_port(address.host, address.port);
-    error_code error;
-    tcp::resolver resolver(loop_.context());
-    const auto found =
-        resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive, error);
-    if (error || found.empty()) {
-        throw UsageError(fmt::format("cannot listen on {}: there is no such address", where),
-                         "use an address of this machine, for instance 127.0.0.1");
+void HttpServer::Implementation::listen(ListenSocket socket) {
+    if (acceptors_.empty()) {
+        authority = socket.authority();
+        pool_.date = text::http_date(std::chrono::system_clock::now());
+        ticker_ = loop_.every(tick, [this] { on_tick(); });
     }
-    const tcp::endpoint endpoint = *found.begin();
-    acceptor_.open(endpoint.protocol(), error);
-    // A command that pwh runs must not keep the port.
-    if (!error) ::fcntl(acceptor_.native_handle(), F_SETFD, FD_CLOEXEC);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(4096, error);
-    if (error == asio::error::address_in_use) {
-        throw Error(ExitCode::failure,
-                    fmt::format("cannot listen on {}: another program uses this port", where),
-                    "stop that program, or choose another port (0 is any that is free)");
-    }
-    if (error == asio::error::access_denied) {
-        throw Error(ExitCode::failure, fmt::format("cannot listen on {}: not allowed", where),
-                    "ports below 1024 belong to root; use a higher one behind a reverse proxy");
-    }
-    if (error) {
-        throw UsageError(fmt::format("cannot listen on {}: {}", where, error.message()),
-                         "use an address of this machine, for instance 127.0.0.1");
-    }
-    local = acceptor_.local_endpoint(error);
-    pool_.date = text::http_date(std::chrono::system_clock::now());
-    ticker_ = loop_.every(tick, [this] { on_tick(); });
-    accept();
+    accept(acceptors_.emplace_back(loop_.context(), std::move(socket)));
 }
 
-void HttpServer::Implementation::accept() {
-    acceptor_.async_accept([self = shared_from_this()](error_code error, tcp::socket socket) {
-        self->on_accept(error, std::move(socket));
-    });
+void HttpServer::Implementation::accept(Acceptor& acceptor) {
+    acceptor.acceptor.async_accept(
+        [self = shared_from_this(), &acceptor](error_code error, Connection::Socket socket) {
+            if (self->accepting_) self->on_accept(acceptor, error, std::move(socket));
+        });
 }
 
-void HttpServer::Implementation::on_accept(error_code error, tcp::socket socket) {
-    if (!acceptor_.is_open()) return;
+void HttpServer::Implementation::on_accept(Acceptor& acceptor, error_code error,
+                                           Connection::Socket socket) {
     if (error) {
         // Out of descriptors or memory: one idle connection less, and no spinning.
         if (!pool_.idle.empty()) pool_.idle.front()->close();
-        accept_retry_ = loop_.after(accept_pause, [this] { accept(); });
+        acceptor.retry = loop_.after(accept_pause, [this, &acceptor] { accept(acceptor); });
         return;
     }
-    error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    auto peer = peer_name(socket);
+    enter(std::move(socket));
+    accept(acceptor);
+}
+
+void HttpServer::Implementation::enter(Connection::Socket socket) {
+    error_code failed;
+    socket.non_blocking(true, failed);
+    if (failed) return;
+    const int fd = socket.native_handle();
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+                 sizeof on);  // of no use to a Unix socket, and no harm
     if (connections() >= pool_.limits.connections && !pool_.idle.empty())
         pool_.idle.front()->close();
     const bool room = connections() < pool_.limits.connections;
-    if (room || connections() < pool_.limits.connections + turned_away_at_once) {
-        const auto connection =
-            std::make_shared<Connection>(pool_, std::move(socket), std::move(peer));
-        if (room) {
-            connection->start();
-        } else {
-            connection->turn_away();
-        }
+    if (!room && connections() >= pool_.limits.connections + turned_away_at_once) return;
+    auto transport = tls ? tls->transport(fd) : plain_transport(fd);
+    const auto connection =
+        std::make_shared<Connection>(pool_, std::move(socket), std::move(transport), peer_name(fd));
+    if (room) {
+        connection->start();
+    } else {
+        connection->turn_away();
     }
-    accept();
 }
 
 template <typename Visit>
@@ -158,8 +143,8 @@ void HttpServer::Implementation::on_tick() {
 }
 
 void HttpServer::Implementation::drain() {
-    error_code ignored;
-    acceptor_.close(ignored);
+    accepting_ = false;
+    acceptors_.clear();
     pool_.draining = true;
     while (!pool_.idle.empty()) pool_.idle.front()->close();
 }
@@ -169,11 +154,10 @@ void HttpServer::Implementation::close_all() {
 }
 
 void HttpServer::Implementation::end() {
-    error_code ignored;
-    acceptor_.close(ignored);
+    accepting_ = false;
     close_all();
+    acceptors_.clear();
     ticker_ = {};
-    accept_retry_ = {};
 }
 
 HttpServer::HttpServer(EventLoop& loop, RequestHandler& handler, const ServerLimits& limits)
@@ -183,15 +167,15 @@ HttpServer::~HttpServer() {
     implementation_->end();
 }
 
-void HttpServer::listen(const ListenAddress& address) {
-    implementation_->listen(address);
+void HttpServer::listen(ListenSocket socket) {
+    implementation_->listen(std::move(socket));
 }
-
+void HttpServer::use_tls(std::shared_ptr<const TlsContext> tls) {
+    implementation_->tls = std::move(tls);
+}
 std::string HttpServer::authority() const {
-    const auto& local = implementation_->local;
-    return join_host_port(local.address().to_string(), local.port());
+    return implementation_->authority;
 }
-
 void HttpServer::drain() {
     implementation_->drain();
 }

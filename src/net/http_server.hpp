@@ -12,9 +12,12 @@
 #include <vector>
 
 #include "net/event_loop.hpp"
+#include "net/listen_socket.hpp"
 #include "net/request_parser.hpp"
 
 namespace pwh::net {
+
+class TlsContext;
 
 struct Response {
     unsigned status = 200;
@@ -92,15 +95,6 @@ struct ServerLimits {
     std::chrono::milliseconds linger_time{2'000};
 };
 
-/// Where to listen.
-struct ListenAddress {
-    std::string host = "127.0.0.1";
-    std::uint16_t port = 0;
-};
-
-/// Parses ADDR:PORT (or [V6]:PORT); throws UsageError that shows how one looks.
-ListenAddress parse_listen_address(std::string_view text);
-
 /// An HTTP/1.1 server for many connections on one loop.
 class HttpServer {
   public:
@@ -109,10 +103,14 @@ class HttpServer {
     HttpServer& operator=(const HttpServer&) = delete;
     ~HttpServer();
 
-    /// Binds and accepts. Throws UsageError for an address that is not this machine's,
-    /// Error(failure) for one in use.
-    void listen(const ListenAddress& address);
-    /// The bound address with its port, as in a URL: `127.0.0.1:8080`.
+    /// Binds and accepts; may be called for several addresses. Throws what ListenSocket::open()
+    /// throws.
+    void listen(const ListenAddress& address) { listen(ListenSocket::open(address)); }
+    void listen(ListenSocket socket);
+    /// New connections are under TLS from now on, with this certificate.
+    void use_tls(std::shared_ptr<const TlsContext> tls);
+    /// The first bound address with its port, as in a URL: `127.0.0.1:8080`; `unix:PATH` of a Unix
+    /// socket.
     std::string authority() const;
 
     /// No new connections; idle ones are closed, and the others after their answer.

@@ -46,6 +46,7 @@ class Explainer {
 
     TransportError explain(CURLcode code) const {
         if (exchange_.too_large) return too_large();
+        if (exchange_.cancelled) return cancelled();
         if (exchange_.proxy_status >= 300) return proxy_refused();
         switch (code) {
             case CURLE_COULDNT_RESOLVE_HOST:
@@ -89,6 +90,10 @@ class Explainer {
             Kind::too_large,
             fmt::format("{} answered with more than {} bytes", peer_, exchange_.max_response_bytes),
             "check that this is the server you mean");
+    }
+
+    TransportError cancelled() const {
+        return error(Kind::cancelled, fmt::format("the request to {} was given up", peer_), {});
     }
 
     TransportError resolve() const {
@@ -166,14 +171,20 @@ class Explainer {
             case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
             case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
             case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-                return because("was issued by an authority that this machine does not know",
-                               "name the authority's certificate with --cacert FILE");
+                return because(
+                    "was issued by an authority that this machine does not know",
+                    "name the authority's certificate with --cacert FILE" + reading_proxy());
             default:
                 return because(fmt::format("cannot be trusted: {}",
                                            X509_verify_cert_error_string(exchange_.verify_result)),
                                "name the authority's certificate with --cacert FILE, or have the "
                                "certificate replaced");
         }
+    }
+
+    std::string reading_proxy() const {
+        if (exchange_.proxy_variable.empty()) return {};
+        return fmt::format("; it may be that of the proxy that {} names", exchange_.proxy_variable);
     }
 
     TransportError ca_file() const {

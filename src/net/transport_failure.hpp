@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <string>
 
-#include "base/environment.hpp"
 #include "net/http_client.hpp"
 #include "net/url.hpp"
 
@@ -18,6 +17,7 @@ struct FailedExchange {
     Url url;
     bool sent = false;           ///< the request may have gone out
     bool too_large = false;      ///< given up because of the answer's size
+    bool cancelled = false;      ///< given up because the caller wanted so
     long verify_result = 0;      ///< OpenSSL's X509_V_ERR_…
     long proxy_status = 0;       ///< the proxy's answer to CONNECT
     std::string proxy_variable;  ///< the environment variable that names the proxy in force, if any
@@ -26,9 +26,6 @@ struct FailedExchange {
     std::chrono::milliseconds request_timeout{};
     std::size_t max_response_bytes = 0;
 };
-
-/// The environment variable whose proxy libcurl uses for `url`; empty when it uses none.
-std::string proxy_variable(const Url& url, const Environment& environment);
 
 /// Puts libcurl's code into words: what failed, with which host and port, and what to do about it.
 TransportError explain_transport(CURLcode code, const FailedExchange& exchange);

@@ -21,10 +21,8 @@ void Keyring::adopt(const Secrets& secrets) {
         return preservica::secret_weakness(secret).has_value();
     });
     if (weak != secrets.end()) {
-        diagnostics_.warning(
-            fmt::format("a webhook secret {}: a handshake's answer lets it be guessed",
-                        preservica::secret_weakness(*weak).value_or("")),
-            "subscribe anew with one that pwh generates");
+        diagnostics_.warning(preservica::secret_weakness(*weak).value_or(""),
+                             "subscribe anew with one that pwh generates");
     }
 }
 

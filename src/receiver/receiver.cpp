@@ -82,7 +82,8 @@ std::size_t Receiver::IdHash::operator()(const crypto::Digest& id) const {
 
 Receiver::Receiver(net::EventLoop& loop, Keyring& keyring, Sink& sink, ReceiverOptions options,
                    const Diagnostics& diagnostics, WallClock clock, std::function<void(End)> on_end)
-    : diagnostics_(diagnostics),
+    : loop_(loop),
+      diagnostics_(diagnostics),
       keyring_(keyring),
       sink_(sink),
       options_(std::move(options)),
@@ -237,7 +238,18 @@ void Receiver::take(const crypto::Digest& id, std::string& body, Lines& lines,
     bytes_in_hand_ += delivery->lines.size();
     in_hand_.emplace(id, delivery);
     by_age_.push_back(delivery);
-    writer_.submit(std::move(delivery));
+    fresh_.push_back(std::move(delivery));
+    if (fresh_.size() > 1) return;
+    loop_.post([this, alive = std::weak_ptr<bool>(alive_)] {
+        if (alive.lock()) submit_fresh();
+    });
+}
+
+/// Runs after the requests that are ready now: waking the writer once for all of them is what makes
+/// batches.
+void Receiver::submit_fresh() {
+    writer_.submit(fresh_);
+    fresh_.clear();
 }
 
 bool Receiver::is_repeat(const crypto::Digest& id, const net::Reply& reply) {
@@ -332,6 +344,7 @@ void Receiver::end(End how) {
 
 bool Receiver::stop(std::chrono::milliseconds patience) {
     closing_ = true;
+    submit_fresh();
     const bool stopped = writer_.stop(patience);
     for (const auto& delivery : writer_.collect().finished) finish(delivery);
     for (const auto& [id, delivery] : in_hand_) {

@@ -87,11 +87,13 @@ class Receiver final : public net::RequestHandler {
     bool is_in_hand(const std::shared_ptr<Delivery>& delivery) const;
     void finish(const std::shared_ptr<Delivery>& delivery);
     std::string_view timestamp();
+    void submit_fresh();
     void on_written();
     void on_tick();
     void give_up_waiting(Time now);
     void end(End how);
 
+    net::EventLoop& loop_;
     const Diagnostics& diagnostics_;
     Keyring& keyring_;
     Sink& sink_;
@@ -104,6 +106,7 @@ class Receiver final : public net::RequestHandler {
     Summary summary_;
     std::unordered_map<crypto::Digest, std::shared_ptr<Delivery>, IdHash> in_hand_;
     std::deque<std::shared_ptr<Delivery>> by_age_;
+    Batch fresh_;                     ///< taken, and not yet with the writer
     std::uint64_t events_taken_ = 0;  ///< made safe or in hand
     std::size_t bytes_in_hand_ = 0;   ///< of lines
     std::uint64_t sequence_ = 0;      ///< tells messages apart where repeats are not recognised

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "receiver/stdout_sink.hpp"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,20 +19,26 @@ namespace {
 
 /// Between looks at whether to give up, and at a full disk.
 constexpr int pause_ms = 100;
-constexpr std::size_t file_batch = 64U << 10U;
+constexpr std::size_t batch = 64U << 10U;
 
-bool is_regular(int fd) {
+mode_t kind_of(int fd) {
     struct stat info {};
-    return ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    return ::fstat(fd, &info) == 0 ? info.st_mode & S_IFMT : 0;
+}
+
+UniqueFd open_pipe_again(int fd) {
+    if (kind_of(fd) != S_IFIFO) return {};
+    const auto path = fmt::format("/proc/self/fd/{}", fd);
+    return UniqueFd(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
 }
 
 }  // namespace
 
-StdoutSink::StdoutSink(int fd) : fd_(fd), waits_(!is_regular(fd)) {}
+StdoutSink::StdoutSink(int fd)
+    : own_(open_pipe_again(fd)), fd_(own_ ? own_.get() : fd), waits_(kind_of(fd) != S_IFREG) {}
 
-/// poll(2) promises room for PIPE_BUF bytes; a larger write to a pipe may block.
 std::size_t StdoutSink::batch_bytes() const {
-    return waits_ ? PIPE_BUF : file_batch;
+    return batch;
 }
 
 bool StdoutSink::wait_writable(bool& closed) const {
@@ -43,6 +51,7 @@ bool StdoutSink::wait_writable(bool& closed) const {
 }
 
 bool StdoutSink::gone() const {
+    if ((::fcntl(fd_, F_GETFL) & O_ACCMODE) == O_RDONLY) return true;
     struct pollfd poller {
         fd_, 0, 0
     };
@@ -50,18 +59,23 @@ bool StdoutSink::gone() const {
 }
 
 StdoutSink::Outcome StdoutSink::write_text(std::string_view text, std::size_t& written) {
+    bool ask_first = waits_ && !own_;
     while (written < text.size()) {
         if (interrupted_) return Outcome::interrupted;
         bool closed = false;
-        if (waits_ && !wait_writable(closed)) {
+        if (ask_first && !wait_writable(closed)) {
             if (closed) return Outcome::closed;
             continue;
         }
-        const auto size =
-            waits_ ? std::min<std::size_t>(text.size() - written, PIPE_BUF) : text.size() - written;
+        // poll(2) promises room for PIPE_BUF bytes; a larger write may block.
+        const bool may_block = waits_ && !own_;
+        const auto left = text.size() - written;
+        const auto size = may_block ? std::min<std::size_t>(left, PIPE_BUF) : left;
         const auto n = ::write(fd_, text.data() + written, size);
         if (n >= 0) {
             written += static_cast<std::size_t>(n);
+        } else if (errno == EAGAIN && own_) {
+            ask_first = true;
         } else if (errno == ENOSPC || errno == EDQUOT || errno == EAGAIN) {
             std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
         } else if (errno != EINTR) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/file.hpp"
 #include "receiver/sink.hpp"
 
 namespace pwh::receiver {
@@ -26,6 +27,9 @@ class StdoutSink final : public Sink {
     Outcome write_text(std::string_view text, std::size_t& written);
     bool wait_writable(bool& closed) const;
 
+    /// The same pipe, opened again: not to block is a property of what was opened, which others
+    /// share.
+    UniqueFd own_;
     int fd_;
     bool waits_;  ///< a pipe, socket or terminal: may be full
     std::atomic<bool> interrupted_{false};

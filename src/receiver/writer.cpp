@@ -12,12 +12,12 @@ Writer::~Writer() {
     stop(std::chrono::milliseconds(0));
 }
 
-void Writer::submit(std::shared_ptr<Delivery> delivery) {
+void Writer::submit(const Batch& deliveries) {
     bool first = false;
     {
         const std::lock_guard lock(mutex_);
         first = waiting_.empty();
-        waiting_.push_back(std::move(delivery));
+        waiting_.insert(waiting_.end(), deliveries.begin(), deliveries.end());
     }
     if (first) work_.notify_one();
 }

@@ -23,7 +23,7 @@ class Writer {
     Writer& operator=(const Writer&) = delete;
     ~Writer();
 
-    void submit(std::shared_ptr<Delivery> delivery);
+    void submit(const Batch& deliveries);
     /// True when the delivery had not been begun: it never will be.
     bool abandon(Delivery& delivery);
 

@@ -14,10 +14,11 @@
 #include "sandbox/deliverer.hpp"
 #include "sandbox/delivery_queue.hpp"
 #include "sandbox/emission.hpp"
+#include "sandbox/handshake.hpp"
+#include "text/percent.hpp"
 
 using namespace pwh;
 using namespace std::chrono_literals;
-using sandbox::Delivery;
 using sandbox::DeliveryQueue;
 using sandbox::EmitSchedule;
 
@@ -62,7 +63,8 @@ class FakeClient final : public net::HttpClient {
 };
 
 sandbox::MakeHttp clients_of(Receiver& receiver) {
-    return [&receiver](net::ClientOptions) { return std::make_unique<FakeClient>(receiver); };
+    return
+        [&receiver](const net::ClientOptions&) { return std::make_unique<FakeClient>(receiver); };
 }
 
 const sandbox::SubscriptionEntry subscription{
@@ -71,6 +73,35 @@ const sandbox::SubscriptionEntry subscription{
 const Diagnostics silent(-1, Verbosity::quiet);
 
 }  // namespace
+
+TEST_CASE("a handshake posts a fresh code, and passes where the secret is known") {
+    class Endpoint final : public net::HttpClient {
+      public:
+        std::string secret = "a secret";
+        std::string last_code;
+        net::ClientResponse perform(const net::ClientRequest& request) override {
+            CHECK(request.method == "POST");
+            CHECK(request.body.empty());
+            if (secret.empty()) {
+                throw net::TransportError(net::TransportError::Kind::timeout, true,
+                                          "it took too long");
+            }
+            const auto form = text::parse_form(request.url.substr(request.url.find('?') + 1));
+            REQUIRE(form.size() == 1);
+            CHECK(form.front().first == "challengeCode");
+            CHECK(form.front().second != last_code);
+            last_code = form.front().second;
+            const auto response = preservica::Signer(secret).answer_challenge(last_code);
+            return {200, {}, preservica::challenge_answer(last_code, response)};
+        }
+    } endpoint;
+    CHECK_FALSE(sandbox::run_handshake(endpoint, subscription.wanted));
+    CHECK_FALSE(sandbox::run_handshake(endpoint, subscription.wanted));
+    endpoint.secret = "another";
+    CHECK(sandbox::run_handshake(endpoint, subscription.wanted));
+    endpoint.secret = "";
+    CHECK(sandbox::run_handshake(endpoint, subscription.wanted) == "it took too long");
+}
 
 TEST_CASE("the pause before another try doubles, up to 30 s") {
     CHECK(sandbox::retry_delay(1) == 250ms);
