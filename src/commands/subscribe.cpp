@@ -47,13 +47,13 @@ int run_subscribe(Context& context, const SubscribeOptions& options) {
     if (wanted.secret) {
         if (const auto weakness = preservica::secret_weakness(*wanted.secret)) {
             throw UsageError(
-                "the secret " + *weakness + ", and could be guessed from a handshake's answer",
-                "let pwh generate one: leave --secret-file and the secret setting out");
+                *weakness, "let pwh generate one: leave --secret-file and the secret setting out");
         }
     }
     wanted.ensure = options.ensure;
     wanted.include_identifiers = !options.no_identifiers;
     wanted.dry_run = options.dry_run;
+    wanted.interruptible = true;
 
     Client client(context, settings);
     const auto secrets = open_secret_store(settings);
