@@ -23,7 +23,9 @@ void hold_standard_streams() {
 
 int main(int argc, char** argv) {
     hold_standard_streams();
-    std::signal(SIGPIPE, SIG_IGN);  // a write that fails says so
+    // A write that fails says so.
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
     pwh::FdOutput out(STDOUT_FILENO);
     const pwh::app::World world{pwh::process_environment(), pwh::detect_terminal(), out,
                                 STDERR_FILENO};

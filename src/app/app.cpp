@@ -9,14 +9,21 @@
 #include <chrono>
 #include <memory>
 #include <new>
+#include <thread>
 
 #include "app/help.hpp"
+#include "base/interrupt.hpp"
+#include "commands/check.hpp"
 #include "commands/list.hpp"
 #include "commands/listen.hpp"
 #include "commands/sandbox.hpp"
 #include "commands/secret.hpp"
+#include "commands/send.hpp"
+#include "commands/sign.hpp"
 #include "commands/subscribe.hpp"
 #include "commands/unsubscribe.hpp"
+#include "commands/verify.hpp"
+#include "commands/whoami.hpp"
 
 namespace pwh::app {
 
@@ -36,8 +43,18 @@ constexpr std::array table{
                          commands::run_unsubscribe>},
     Command{"secret", "print a stored secret, or a fresh one",
             bind_command<commands::SecretOptions, commands::setup_secret, commands::run_secret>},
+    Command{"whoami", "show who signs in, and whether that user may administer webhooks",
+            bind_command<commands::WhoamiOptions, commands::setup_whoami, commands::run_whoami>},
     Command{"listen", "receive events, verify them, and print them as JSON lines",
             bind_command<commands::ListenOptions, commands::setup_listen, commands::run_listen>},
+    Command{"check", "ask an endpoint as Preservica does, and as an attacker would",
+            bind_command<commands::CheckOptions, commands::setup_check, commands::run_check>},
+    Command{"send", "sign test events and send them to an endpoint",
+            bind_command<commands::SendOptions, commands::setup_send, commands::run_send>},
+    Command{"sign", "print the signature of an event, or the answer to a handshake",
+            bind_command<commands::SignOptions, commands::setup_sign, commands::run_sign>},
+    Command{"verify", "tell whether a signature is that of an event",
+            bind_command<commands::VerifyOptions, commands::setup_verify, commands::run_verify>},
     Command{"sandbox", "run a Preservica in miniature, to try pwh and to test scripts",
             bind_command<commands::SandboxOptions, commands::setup_sandbox, commands::run_sandbox>,
             true},
@@ -68,13 +85,23 @@ void add_globals(CLI::App& app, Globals& globals) {
     app.add_option("--protocol", flags.protocol, "https or http (PWH_PROTOCOL)")
         ->type_name("https|http");
     app.add_option("--cacert", flags.ca_file, "certificates to trust, in PEM")->type_name("FILE");
-    app.add_option("--state-dir", flags.state_dir, "where pwh keeps secrets (PWH_STATE_DIR)")
+    app.add_option("--state-dir", flags.state_dir,
+                   "where pwh keeps secrets and tokens (PWH_STATE_DIR)")
         ->type_name("DIR");
     app.add_option("--connect-timeout", flags.connect_timeout,
                    "how long a connection may take (10)")
         ->type_name("S");
     app.add_option("--request-timeout", flags.request_timeout, "how long a request may take (60)")
         ->type_name("S");
+    app.add_option("--retries", flags.retries,
+                   "how often a GET or DELETE that failed is made again (3)")
+        ->check(CLI::Range(0, 100))
+        ->type_name("N");
+    app.add_flag("--no-token-cache", flags.no_token_cache,
+                 "sign in anew, and keep no access token for the next pwh");
+    app.add_flag("--shared-secret", flags.shared_secret,
+                 "sign in with the secret that the tenant shares, in the place of the password; "
+                 "Preservica is removing this");
     app.add_flag("-v", globals.verbose, "say what is done; -vv shows the HTTP exchange");
     app.add_flag("-q", globals.quiet, "say nothing but errors");
     app.add_flag("--no-color", globals.no_colour, "no colour, also on a terminal");
@@ -102,7 +129,10 @@ UsageError usage_error(const CLI::ParseError& error, const CLI::App& app) {
         const auto extras = app.remaining(true);
         std::string first = extras.empty() ? std::string() : extras.front();
         const bool is_option = first.starts_with('-');
-        first = first.substr(0, first.find('='));
+        // Of -pPASSWORD only the option, too.
+        first = first.starts_with('-') && !first.starts_with("--")
+                    ? first.substr(0, 2)
+                    : first.substr(0, first.find('='));
         if (is_option) return UsageError(fmt::format("there is no option {}", first), help);
         if (chosen.empty()) return UsageError(fmt::format("there is no command '{}'", first), help);
         return UsageError(fmt::format("'{}' is one argument too many", first), help);
@@ -131,16 +161,22 @@ Parsed split_trailing(const std::vector<std::string>& arguments) {
 /// CLI11's tree of commands, with what runs each.
 class Parser {
   public:
-    Parser() {
+    /// Only a command that `arguments` name can be chosen; the others get no options, which are
+    /// most of what a start costs.
+    explicit Parser(const std::vector<std::string>& arguments) {
         app_.name("pwh");
         app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
         app_.set_version_flag("--version", "pwh " PWH_VERSION);
+        app_.require_subcommand(
+            0, 1);  // what follows a command is an argument, also where it reads like another
         add_globals(app_, globals);
         for (const auto& command : table) {
             auto* sub =
                 app_.add_subcommand(std::string(command.name), std::string(command.summary));
             sub->fallthrough();
-            runs_.push_back(command.setup(*sub));
+            const bool named =
+                std::find(arguments.begin(), arguments.end(), command.name) != arguments.end();
+            runs_.push_back(named ? command.setup(*sub) : commands::Run());
         }
         help_ = app_.add_subcommand("help", "explain a command, or exit-codes");
         help_->add_option("TOPIC", topic, "a command, or exit-codes");
@@ -197,6 +233,7 @@ int dispatch(Parser& parser, Parsed parsed, const World& world, const Diagnostic
         .diagnostics = diagnostics,
         .out = world.out,
         .now = [] { return std::chrono::system_clock::now(); },
+        .sleep = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); },
         .flags = parser.globals.flags,
         .trailing = std::move(parsed.trailing),
         .make_http =
@@ -213,14 +250,16 @@ std::span<const commands::Command> command_table() {
 }
 
 int run(const std::vector<std::string>& arguments, const World& world) {
-    Parser parser;
     auto parsed = split_trailing(arguments);
+    Parser parser(parsed.arguments);
     Diagnostics diagnostics(world.error_fd);
     try {
         try {
             parser.parse(parsed.arguments);
         } catch (const CLI::CallForHelp&) {
-            world.out.write(help_text(parser.app(), {}));
+            const auto chosen = parser.app().get_subcommands();
+            world.out.write(
+                help_text(parser.app(), chosen.empty() ? "" : chosen.back()->get_name()));
             return 0;
         } catch (const CLI::CallForVersion& version) {
             world.out.write(std::string(version.what()) + "\n");
@@ -230,6 +269,10 @@ int run(const std::vector<std::string>& arguments, const World& world) {
         }
         diagnostics = make_diagnostics(parser.globals, world);
         return dispatch(parser, std::move(parsed), world, diagnostics);
+    } catch (const Interrupted& error) {
+        diagnostics.error(error.what(), error.hint());
+        end_by_signal(error.signal());
+        return static_cast<int>(error.code());
     } catch (const Error& error) {
         diagnostics.error(error.what(), error.hint());
         return static_cast<int>(error.code());

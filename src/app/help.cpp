@@ -31,7 +31,11 @@ Where several things fail in one run, the first decides.
 }  // namespace
 
 std::string help_text(const CLI::App& app, const std::string& topic) {
-    if (topic.empty()) return app.help();
+    // App::help() would explain the command that was chosen, which is `help`.
+    const auto explain = [&](const CLI::App& each, const std::string& name) {
+        return app.get_formatter()->make_help(&each, name, CLI::AppFormatMode::Normal);
+    };
+    if (topic.empty()) return explain(app, "pwh");
     if (topic == "exit-codes") return exit_codes;
     const auto commands =
         app.get_subcommands([&](const CLI::App* each) { return each->get_name() == topic; });
@@ -39,7 +43,7 @@ std::string help_text(const CLI::App& app, const std::string& topic) {
         throw UsageError(fmt::format("there is no help for '{}'", topic),
                          "pwh help lists the commands; there is also pwh help exit-codes");
     }
-    return commands.front()->help("pwh");
+    return explain(*commands.front(), "pwh " + topic);
 }
 
 }  // namespace pwh::app

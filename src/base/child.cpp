@@ -29,6 +29,7 @@ class SpawnSettings {
         sigemptyset(&to_default);
         // Handlers end with exec; what pwh ignores for itself would not.
         sigaddset(&to_default, SIGPIPE);
+        sigaddset(&to_default, SIGXFSZ);
         posix_spawnattr_setsigmask(&attributes_, &none);
         posix_spawnattr_setsigdefault(&attributes_, &to_default);
         posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);

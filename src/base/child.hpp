@@ -40,7 +40,8 @@ struct ChildCommand {
 };
 
 /// Another program, running. It gets every descriptor that is not close-on-exec, no blocked
-/// signals, SIGPIPE at its default, and each other signal as this process found it, as `env` does.
+/// signals, SIGPIPE and SIGXFSZ at their default, and each other signal as this process found it,
+/// as `env` does.
 class Child {
   public:
     /// Throws Error with command_not_found or command_cannot_run.

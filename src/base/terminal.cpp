@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -79,14 +80,14 @@ Terminal detect_terminal() {
 }
 
 std::string ask(const std::string& prompt, bool secret) {
-    write_all(STDERR_FILENO, prompt);
     bool interrupted = false;
     bool ended = false;
     std::string answer;
-    if (secret) {
-        const EchoOff guard;
-        answer = read_line(interrupted, ended);
-    } else {
+    {
+        // The prompt comes after: what is typed at it is neither shown nor dropped.
+        std::optional<EchoOff> guard;
+        if (secret) guard.emplace();
+        write_all(STDERR_FILENO, prompt);
         answer = read_line(interrupted, ended);
     }
     if (secret || ended) write_all(STDERR_FILENO, "\n");

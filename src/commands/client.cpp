@@ -8,6 +8,9 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/interrupt.hpp"
+#include "commands/signing_in.hpp"
+#include "net/retry.hpp"
 #include "preservica/redact.hpp"
 
 namespace pwh::commands {
@@ -15,6 +18,7 @@ namespace pwh::commands {
 namespace {
 
 constexpr std::size_t max_secret_file = 64U << 10U;
+constexpr std::size_t max_answer = 32U << 20U;  // a hundred thousand subscriptions
 
 std::chrono::milliseconds in_ms(double seconds) {
     return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
@@ -25,6 +29,8 @@ net::ClientOptions client_options(const Context& context, const settings::Settin
     options.connect_timeout = in_ms(settings.connect_timeout);
     options.request_timeout = in_ms(settings.request_timeout);
     options.ca_file = settings.ca_file;
+    options.max_response_bytes = max_answer;
+    options.cancelled = interrupted;
     const auto& diagnostics = context.diagnostics;
     if (diagnostics.verbosity() >= Verbosity::trace) {
         const auto show = [&diagnostics](std::string_view mark, const std::string& text) {
@@ -35,14 +41,36 @@ net::ClientOptions client_options(const Context& context, const settings::Settin
                 at = end + 1;
             }
         };
-        options.on_request = [show](const net::ClientRequest& request) {
+        const auto last = std::make_shared<net::ClientRequest>();
+        options.on_request = [show, last](const net::ClientRequest& request) {
+            *last = request;
             show(">", preservica::redact(request));
         };
-        options.on_response = [show](const net::ClientResponse& response) {
-            show("<", preservica::redact(response));
+        options.on_response = [show, last](const net::ClientResponse& response) {
+            show("<", preservica::redact(response, *last));
         };
     }
     return options;
+}
+
+net::RetryOptions retry_options(const Context& context) {
+    auto options = net::system_retry_options(interrupted);
+    options.retries = context.flags.retries;
+    options.on_retry = [&diagnostics = context.diagnostics](const std::string& what) {
+        diagnostics.detail(what);
+    };
+    return options;
+}
+
+/// libcurl reads the environment by itself; with -v, pwh says so.
+void tell_proxy(const Context& context, const preservica::Server& server) {
+    const auto url = net::parse_url(server.base_url());
+    const auto variable = url ? net::proxy_variable(*url, context.environment) : std::string();
+    if (variable.empty()) return;
+    context.diagnostics.detail(
+        fmt::format("going through the proxy that the environment variable "
+                    "{} names",
+                    variable));
 }
 
 preservica::Server server_of(const settings::Settings& settings) {
@@ -53,25 +81,6 @@ preservica::Server server_of(const settings::Settings& settings) {
             "to try pwh without an account: pwh sandbox");
     }
     return {settings.protocol.value, settings.server->value};
-}
-
-preservica::Credentials credentials_of(const settings::Settings& settings) {
-    preservica::Credentials credentials;
-    if (settings.username) credentials.username = settings.username->value;
-    if (settings.password) credentials.password = settings.password->value;
-    if (settings.tenant) credentials.tenant = settings.tenant->value;
-    return credentials;
-}
-
-preservica::Session::AskPassword ask_password(const Context& context,
-                                              const settings::Settings& settings) {
-    return [&context, user = settings.username ? settings.username->value : std::string()] {
-        if (!context.may_ask()) {
-            throw Error(ExitCode::unauthenticated, fmt::format("no password is set for {}", user),
-                        "set PRESERVICA_PASSWORD, or `password` in credentials.properties");
-        }
-        return context.ask(fmt::format("Password for {}: ", user), true);
-    };
 }
 
 }  // namespace
@@ -93,10 +102,14 @@ std::optional<std::string> server_key(const settings::Settings& settings) {
 }
 
 Client::Client(const Context& context, const settings::Settings& settings)
-    : http_(context.make_http(client_options(context, settings))),
+    : http_(net::make_retrying_client(context.make_http(client_options(context, settings)),
+                                      retry_options(context))),
+      tokens_(token_keeper(context, settings, server_of(settings))),
       session_(*http_, server_of(settings), credentials_of(settings),
-               ask_password(context, settings), context.diagnostics),
-      subscriptions_(session_) {}
+               sign_in_support(context, settings), tokens_.get(), context.diagnostics),
+      subscriptions_(session_) {
+    tell_proxy(context, session_.server());
+}
 
 std::string read_secret_file(const std::string& path, const Diagnostics& diagnostics) {
     auto secret = read_file(path, "secret file", max_secret_file);

@@ -35,6 +35,7 @@ class Client {
 
   private:
     std::unique_ptr<net::HttpClient> http_;
+    std::unique_ptr<preservica::TokenKeeper> tokens_;
     preservica::Session session_;
     preservica::Subscriptions subscriptions_;
 };

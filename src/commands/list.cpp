@@ -22,8 +22,8 @@ int run_list(Context& context, const ListOptions& options) {
     Client client(context, settings);
     auto found = options.selection.of(client.subscriptions().list());
     const auto shown = with_stored_secrets(std::move(found), open_secret_store(settings));
-    if (shown.empty()) context.diagnostics.note("no subscriptions");
     context.out.write(render_subscriptions(shown, options.format, context.terminal));
+    if (shown.empty()) context.diagnostics.note("no subscriptions");
     return static_cast<int>(ExitCode::ok);
 }
 

@@ -57,12 +57,17 @@ net::ServerLimits limits_of(const ListenOptions& options, const Diagnostics& dia
     return limits;
 }
 
+constexpr std::size_t max_tls_file = 1U << 20U;
+
+/// The files are opened first: OpenSSL's words for one that is missing say little.
 std::shared_ptr<const net::TlsContext> load_tls(const ListenOptions& options,
                                                 const Diagnostics& diagnostics) {
     if (options.tls_cert.empty() != options.tls_key.empty()) {
         throw UsageError("--tls-cert and --tls-key belong together", "give both, or neither");
     }
     if (options.tls_cert.empty()) return nullptr;
+    read_file(options.tls_cert, "--tls-cert", max_tls_file);
+    read_file(options.tls_key, "--tls-key", max_tls_file);
     if (others_can_read(options.tls_key)) {
         diagnostics.warning(fmt::format("the key file {} can be read by others", options.tls_key),
                             fmt::format("chmod 600 {}", options.tls_key));

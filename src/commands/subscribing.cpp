@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
+#include "base/interrupt.hpp"
 #include "net/url.hpp"
 #include "preservica/signature.hpp"
 
@@ -14,6 +16,9 @@ namespace pwh::commands {
 namespace {
 
 using preservica::Subscription;
+
+/// How long a run that was interrupted may still look what became of its request.
+constexpr std::chrono::milliseconds last_look{500};
 
 /// One run of subscribe_all, under the lock.
 class Subscribing {
@@ -140,39 +145,78 @@ class Subscribing {
     }
 
     void create(const std::string& trigger) {
+        std::optional<InterruptWatch> watch;
+        if (wanted_.interruptible) watch.emplace();
         store::SecretUse use{{}, wanted_.url, trigger, wanted_.temporary};
         secrets_.add_pending(server_, tenant_, secret(), use, clock_());
+        auto made = ask_for(use, watch ? &*watch : nullptr);
+        use.id = made.id;
+        secrets_.settle(server_, tenant_, secret(), use);
+        done_.push_back({{std::move(made), true, true}, wanted_.temporary});
+        if (watch && watch->signal() != 0) {
+            throw Interrupted(watch->signal(),
+                              fmt::format("interrupted, after {} was subscribed to {} "
+                                          "(subscription {})",
+                                          wanted_.url, trigger, use.id),
+                              "pwh unsubscribe " + use.id + " takes it back");
+        }
+    }
+
+    /// Asks Preservica. Where this throws, the secret stays stored only if the subscription may
+    /// have been made.
+    Subscription ask_for(const store::SecretUse& use, InterruptWatch* watch) {
         diagnostics_.detail(
-            fmt::format("asking Preservica to subscribe {} to {}", wanted_.url, trigger));
-        std::optional<Subscription> made;
+            fmt::format("asking Preservica to subscribe {} to {}", use.url, use.trigger));
         try {
-            made = client_.subscriptions().create(
-                {wanted_.url, trigger, secret(), wanted_.include_identifiers});
+            return client_.subscriptions().create(
+                {use.url, use.trigger, secret(), wanted_.include_identifiers});
         } catch (const net::TransportError& error) {
-            if (error.sent()) made = find_made(trigger);
-            if (!made) {
-                // Where the request may still be worked on, the secret has to stay.
-                if (!error.sent()) secrets_.drop_pending(server_, tenant_, secret(), use);
-                throw;
+            if (error.sent()) return settle_lost(use, error, watch);
+            secrets_.drop_pending(server_, tenant_, secret(), use);
+            if (watch != nullptr && watch->signal() != 0) {
+                throw Interrupted(watch->signal(), "interrupted; nothing was subscribed");
             }
+            throw;
         } catch (const Error&) {
             secrets_.drop_pending(server_, tenant_, secret(), use);
             throw;
         }
-        use.id = made->id;
-        secrets_.settle(server_, tenant_, secret(), use);
-        done_.push_back({{std::move(*made), true, true}, wanted_.temporary});
     }
 
-    /// No answer came, or none that says: what is there now and was not before was made by this
-    /// request.
-    std::optional<Subscription> find_made(const std::string& trigger) {
+    /// No answer came, or none that says: looks, once, what became of the request.
+    Subscription settle_lost(const store::SecretUse& use, const Error& lost,
+                             InterruptWatch* watch) {
+        if (watch != nullptr && watch->signal() != 0) watch->grant(last_look);
         diagnostics_.detail("no answer came; looking whether the subscription was made");
+        std::string found_out = "it is not subscribed yet, but may be in a moment";
+        try {
+            if (auto made = find_made(use)) return *std::move(made);
+        } catch (const Error& error) {
+            diagnostics_.detail(error.what());
+            found_out = "whether it is subscribed is not known";
+        }
+        const std::string hint =
+            "its secret is kept; look with `pwh list`, or run subscribe again with --ensure, which "
+            "takes over what was made";
+        if (watch != nullptr && watch->signal() != 0) {
+            throw Interrupted(watch->signal(),
+                              fmt::format("interrupted while subscribing {} to {}: {}", use.url,
+                                          use.trigger, found_out),
+                              hint);
+        }
+        throw Error(lost.code(),
+                    fmt::format("cannot tell whether {} was subscribed to {}: {}; {}", use.url,
+                                use.trigger, lost.what(), found_out),
+                    hint);
+    }
+
+    /// What is there now and was not before was made by this request.
+    std::optional<Subscription> find_made(const store::SecretUse& use) {
         for (auto& each : client_.subscriptions().list()) {
             const bool old =
                 std::any_of(existing_.begin(), existing_.end(),
                             [&](const Subscription& before) { return before.id == each.id; });
-            if (!old && each.url == wanted_.url && each.trigger == trigger) return std::move(each);
+            if (!old && each.url == use.url && each.trigger == use.trigger) return std::move(each);
         }
         return std::nullopt;
     }

@@ -20,6 +20,9 @@ struct Wanted {
     /// Made for one run of `listen`: the next such run takes over what a killed one left behind.
     bool temporary = false;
     bool dry_run = false;
+    /// A signal while Preservica is asked is noted until it is known, or given up, what became of
+    /// it; then Interrupted is thrown. For commands without an event loop.
+    bool interruptible = false;
 };
 
 /// What became of one trigger.

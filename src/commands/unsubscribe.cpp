@@ -6,7 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "base/interrupt.hpp"
 #include "commands/client.hpp"
+#include "commands/progress.hpp"
 #include "commands/subscribing.hpp"
 
 namespace pwh::commands {
@@ -54,6 +56,83 @@ bool confirmed(const Context& context, const UnsubscribeOptions& options, std::s
     return answer == "y" || answer == "Y" || answer == "yes";
 }
 
+Error no_such(const std::string& id) {
+    return {ExitCode::not_found, fmt::format("there is no subscription {}", id),
+            "pwh list shows those there are"};
+}
+
+/// Removes one after the other, goes on past failures, and remembers what to say at the end.
+class Removal {
+  public:
+    Removal(const Context& context, Client& client, const store::SecretStore& secrets,
+            std::size_t total)
+        : context_(context),
+          client_(client),
+          secrets_(secrets),
+          total_(total),
+          progress_(context, "removing subscription", total) {}
+
+    void run(std::vector<ShownSubscription> chosen) {
+        for (auto& each : chosen) {
+            if (watch_.signal() != 0 || unreachable_ == patience) break;
+            progress_.show(++number_);
+            try {
+                remove(each.subscription.id);
+                unreachable_ = 0;
+                removed_.push_back(std::move(each));
+            } catch (const net::TransportError& error) {
+                if (watch_.signal() != 0) break;
+                ++unreachable_;
+                fail(error);
+            } catch (const Error& error) {
+                unreachable_ = 0;
+                fail(error);
+            }
+        }
+        progress_.wipe();
+    }
+
+    void fail(const Error& error) {
+        progress_.wipe();
+        context_.diagnostics.error(error.what(), error.hint());
+        if (code_ == 0) code_ = static_cast<int>(error.code());
+    }
+
+    /// Where not all went well, how much did. Throws Interrupted.
+    void sum_up() const {
+        const auto count =
+            fmt::format("{} of {} subscriptions were removed", removed_.size(), total_);
+        if (watch_.signal() != 0) {
+            throw Interrupted(watch_.signal(), "interrupted: " + count,
+                              "pwh list shows those that are left");
+        }
+        if (code_ != 0 && total_ > 1) context_.diagnostics.note(count);
+    }
+
+    const std::vector<ShownSubscription>& removed() const { return removed_; }
+    int code() const { return code_; }
+
+  private:
+    void remove(const std::string& id) {
+        if (!client_.subscriptions().remove(id)) throw no_such(id);
+        secrets_.forget(id);
+    }
+
+    /// A server that so many requests in a row did not reach is not asked for the rest.
+    static constexpr int patience = 3;
+
+    const Context& context_;
+    Client& client_;
+    const store::SecretStore& secrets_;
+    std::size_t total_;
+    Progress progress_;
+    InterruptWatch watch_;
+    std::vector<ShownSubscription> removed_;
+    std::size_t number_ = 0;
+    int unreachable_ = 0;
+    int code_ = 0;
+};
+
 }  // namespace
 
 void setup_unsubscribe(CLI::App& app, UnsubscribeOptions& options) {
@@ -84,31 +163,20 @@ int run_unsubscribe(Context& context, const UnsubscribeOptions& options) {
         return static_cast<int>(ExitCode::failure);
     }
 
-    int code = 0;
-    const auto failed = [&](const Error& error) {
-        context.diagnostics.error(error.what(), error.hint());
-        if (code == 0) code = static_cast<int>(error.code());
+    auto shown = with_stored_secrets(chosen, secrets);
+    const auto print = [&](const std::vector<ShownSubscription>& removed) {
+        context.out.write(render_subscriptions(removed, options.format, context.terminal));
     };
-    const auto no_such = [](const std::string& id) {
-        return Error(ExitCode::not_found, fmt::format("there is no subscription {}", id),
-                     "pwh list shows those there are");
-    };
-    std::vector<ShownSubscription> removed;
-    for (auto& each : with_stored_secrets(chosen, secrets)) {
-        const auto id = each.subscription.id;
-        try {
-            if (!options.dry_run) {
-                if (!client.subscriptions().remove(id)) throw no_such(id);
-                secrets.forget(id);
-            }
-            removed.push_back(std::move(each));
-        } catch (const Error& error) {
-            failed(error);
-        }
+    Removal removal(context, client, secrets, chosen.size() + missing.size());
+    if (options.dry_run) {
+        print(shown);
+    } else {
+        removal.run(std::move(shown));
+        print(removal.removed());
     }
-    for (const auto& id : missing) failed(no_such(id));
-    context.out.write(render_subscriptions(removed, options.format, context.terminal));
-    return code;
+    for (const auto& id : missing) removal.fail(no_such(id));
+    if (!options.dry_run) removal.sum_up();
+    return removal.code();
 }
 
 }  // namespace pwh::commands

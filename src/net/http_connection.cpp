@@ -5,6 +5,7 @@
 
 #include <boost/asio/error.hpp>
 #include <iterator>
+#include <new>
 #include <utility>
 
 namespace pwh::net {
@@ -156,14 +157,28 @@ void Connection::on_readable() {
 
 void Connection::consume(std::string_view bytes) {
     const auto self = shared_from_this();
-    if (pending_.empty()) {
-        const auto used = process(bytes);
-        pending_.assign(bytes.substr(used));
-    } else {
-        pending_.append(bytes);
-        pending_.erase(0, process(pending_));
+    try {
+        if (pending_.empty()) {
+            const auto used = process(bytes);
+            pending_.assign(bytes.substr(used));
+        } else {
+            pending_.append(bytes);
+            pending_.erase(0, process(pending_));
+        }
+    } catch (const std::bad_alloc&) {
+        return run_out_of_memory();
     }
     if (state_ == State::idle || state_ == State::reading) wait_readable();
+}
+
+/// Only this request suffers: what it holds is freed before it is refused.
+void Connection::run_out_of_memory() {
+    processing_ = false;
+    early_.reset();
+    pending_ = {};
+    parser_.release();
+    if (state_ == State::closed) return;
+    refuse(Refusal::no_room);
 }
 
 std::size_t Connection::process(std::string_view bytes) {

@@ -65,6 +65,7 @@ class Connection final : public Reply::Target, public std::enable_shared_from_th
     void wait_writable(void (Connection::*then)());
     void on_readable();
     void consume(std::string_view bytes);
+    void run_out_of_memory();
     std::size_t process(std::string_view bytes);
     void begin_request();
     void on_head();

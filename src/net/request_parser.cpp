@@ -28,6 +28,12 @@ bool digits_only(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+bool has_control_characters(std::string_view text) {
+    return std::any_of(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == '\x7F';
+    });
+}
+
 /// Beast joins folded lines in a buffer of its own, or skips an empty first line: either way the
 /// value does not stand on the line of its name.
 bool folded(std::string_view input, std::string_view name, std::string_view value) {
@@ -37,25 +43,23 @@ bool folded(std::string_view input, std::string_view name, std::string_view valu
     return std::find(name.data() + name.size(), value.data(), '\n') != value.data();
 }
 
-/// Where a head's bytes wait for more, a line that ends without CR would wait for ever.
-bool has_bare_line_feed(std::string_view head) {
-    for (auto at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at + 1)) {
-        if (at == 0 || head[at - 1] != '\r') return true;
+/// Where lines wait for more, one that ends without CR would wait for ever.
+bool has_bare_line_feed(std::string_view lines) {
+    for (auto at = lines.find('\n'); at != std::string_view::npos; at = lines.find('\n', at + 1)) {
+        if (at == 0 || lines[at - 1] != '\r') return true;
     }
     return false;
 }
 
-/// True when a request line is well-formed but for the number of its version.
-bool names_a_version(std::string_view line) {
-    if (!line.ends_with("\r\n")) return false;
-    line.remove_suffix(2);
+/// True when a request line has another version than those that Beast takes.
+bool names_other_version(std::string_view line) {
     const auto first = line.find(' ');
-    const auto last = line.rfind(' ');
-    if (first == last || line.find(' ', first + 1) != last) return false;
-    const auto version = line.substr(last + 1);
+    const auto second = first == std::string_view::npos ? first : line.find(' ', first + 1);
+    if (second == std::string_view::npos) return false;
+    const auto version = line.substr(second + 1, 8);
     return version.size() == 8 && version.starts_with("HTTP/") &&
            digits_only(version.substr(5, 1)) && version[6] == '.' &&
-           digits_only(version.substr(7, 1));
+           digits_only(version.substr(7, 1)) && version != "HTTP/1.0" && version != "HTTP/1.1";
 }
 
 Malformed classify(const error_code& error) {
@@ -124,12 +128,11 @@ class RequestParser::Beast final : public http::basic_parser<true> {
 
   private:
     void on_request_impl(http::verb, string_view method, string_view target, int version,
-                         error_code& error) override {
+                         error_code&) override {
         auto& head = owner_.head_;
         head.method_ = head.keep(standard(method));
         head.target_ = head.keep(standard(target));
         head.version_ = static_cast<unsigned>(version);
-        count_head(method.size() + target.size(), error);
     }
 
     void on_response_impl(int, string_view, int, error_code&) override {}
@@ -140,8 +143,7 @@ class RequestParser::Beast final : public http::basic_parser<true> {
             error = http::error::bad_value;
             return;
         }
-        count_head(name.size() + value.size() + 4, error);
-        if (error || owner_.head_complete_) return;  // a trailer says nothing that counts
+        if (owner_.head_complete_) return;  // a trailer says nothing that counts
         if (!owner_.take_field(standard(name), standard(value))) error = http::error::bad_value;
     }
 
@@ -158,7 +160,13 @@ class RequestParser::Beast final : public http::basic_parser<true> {
 
     std::size_t on_body_impl(string_view bytes, error_code&) override { return take_body(bytes); }
 
-    void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+    /// Beast takes any byte within the quotes of an extension, and white space before it.
+    void on_chunk_header_impl(std::uint64_t, string_view extensions, error_code& error) override {
+        const auto text = standard(extensions);
+        if (has_control_characters(text) || !(text.empty() || text.front() == ';')) {
+            error = http::error::bad_chunk_extension;
+        }
+    }
 
     std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, error_code&) override {
         return take_body(bytes);
@@ -170,11 +178,6 @@ class RequestParser::Beast final : public http::basic_parser<true> {
         owner_.body_size_ += bytes.size();
         if (!owner_.discard_) owner_.body_.append(bytes.data(), bytes.size());
         return bytes.size();
-    }
-
-    void count_head(std::size_t size, error_code& error) {
-        owner_.head_size_ += size;
-        if (owner_.head_size_ > owner_.limits_.head_bytes) error = http::error::header_limit;
     }
 
     RequestParser& owner_;
@@ -222,28 +225,36 @@ RequestParser::Progress RequestParser::feed(std::string_view bytes, std::size_t&
             }
             return Progress::complete;
         }
+        // Beast sees no more at once than a head, or a chunk's line or the trailers, may have: so
+        // it does not matter to a limit how the bytes arrive.
+        const auto room = limits_.head_bytes - (head_complete_ ? 0 : head_size_);
+        const auto window = bytes.substr(used, room);
+        if (only_begins_last_chunk(window) && !has_bare_line_feed(window))
+            return Progress::need_more;
         error_code error;
-        if (only_begins_last_chunk(bytes.substr(used))) return Progress::need_more;
-        const auto taken = beast_->put_bytes(bytes.substr(used), error);
+        const auto taken = beast_->put_bytes(window, error);
+        if (!head_complete_) head_size_ += taken;
         used += taken;
-        const auto left = bytes.substr(used);
+        const auto left = window.substr(taken);
         const bool told = !head_complete_ || head_told_;
         if (error == http::error::need_more ||
             (!error && left.empty() && !beast_->is_done() && told)) {
-            if (!head_complete_ && has_bare_line_feed(left)) {
+            const bool full = window.size() == room;
+            error = {};
+            if (has_bare_line_feed(left)) {
                 error = http::error::bad_line_ending;
-            } else if (left.size() > limits_.head_bytes) {
-                error = head_complete_ ? http::error::bad_chunk : http::error::header_limit;
-            } else {
+            } else if (full && !head_complete_) {
+                error = http::error::header_limit;
+            } else if (full && taken == 0) {
+                error = http::error::bad_chunk;
+            } else if (!full || used == bytes.size()) {
                 return Progress::need_more;
             }
         }
         if (!error) continue;
         malformed_ = classify(error);
-        if (malformed_ == Malformed::version &&
-            !names_a_version(left.substr(0, left.find('\n') + 1))) {
+        if (malformed_ == Malformed::version && !names_other_version(left))
             malformed_ = Malformed::framing;
-        }
         return Progress::malformed;
     }
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "net/url.hpp"
 #include "text/utf8.hpp"
 
 namespace pwh::preservica {
@@ -60,6 +61,22 @@ std::string shorten(const std::string& text) {
     return line;
 }
 
+/// What `Retry-After` asks, in words.
+std::string later(const net::ClientResponse& response) {
+    constexpr std::size_t longest = 40;
+    const auto when = response.header("Retry-After");
+    if (when.empty() || when.size() > longest) return later_hint;
+    const bool seconds = when.find_first_not_of("0123456789") == std::string_view::npos;
+    return fmt::format("the server asks to wait {}{}{}", seconds ? "" : "until ", when,
+                       seconds ? " seconds" : "");
+}
+
+/// The host that a redirection names; it is not followed, as the login would go along.
+std::string elsewhere(const net::ClientResponse& response) {
+    const auto url = net::parse_url(std::string(response.header("Location")));
+    return url ? fmt::format("another address, at {}", url->host) : std::string("another address");
+}
+
 }  // namespace
 
 std::optional<nlohmann::ordered_json> parse_json(std::string_view text) {
@@ -100,7 +117,7 @@ void drop_echo(net::ClientResponse& response, const std::string& secret) {
 }
 
 Error explain_failure(const net::ClientResponse& response, const std::string& doing) {
-    const auto explain = [&](ExitCode code, const char* what, const char* hint) {
+    const auto explain = [&](ExitCode code, const std::string& what, const std::string& hint) {
         const auto text = fmt::format("cannot {}: {} (status {})", doing, what, response.status);
         return Error(code, with_server_message(text, response), hint);
     };
@@ -120,11 +137,13 @@ Error explain_failure(const net::ClientResponse& response, const std::string& do
                        "`pwh list` shows what is there");
     }
     if (status == 408 || status == 429) {
-        return explain(ExitCode::unavailable, "the server asks to try again later", later_hint);
+        return explain(ExitCode::unavailable, "the server asks to try again later",
+                       later(response));
     }
-    if (status >= 500) return explain(ExitCode::unavailable, "the server fails", later_hint);
+    if (status >= 500) return explain(ExitCode::unavailable, "the server fails", later(response));
     if (status >= 300 && status < 400) {
-        return explain(ExitCode::unavailable, "the server sends pwh on to another address",
+        return explain(ExitCode::unavailable,
+                       fmt::format("the server sends pwh on to {}", elsewhere(response)),
                        server_hint);
     }
     if (status < 300) {

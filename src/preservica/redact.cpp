@@ -7,6 +7,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <vector>
 
 #include "preservica/failure.hpp"
 #include "text/percent.hpp"
@@ -115,20 +116,58 @@ std::string redact_message(const std::string& first, const net::Headers& headers
     return shown;
 }
 
-}  // namespace
-
-std::string redact(const net::ClientRequest& request) {
+std::string_view content_type(const net::ClientRequest& request) {
     const auto type =
         std::find_if(request.headers.begin(), request.headers.end(),
                      [](const auto& header) { return header.first == "Content-Type"; });
-    return redact_message(
-        fmt::format("{} {}", request.method, redact_url(request.url)), request.headers,
-        type == request.headers.end() ? std::string_view{} : type->second, request.body);
+    return type == request.headers.end() ? std::string_view{} : type->second;
 }
 
-std::string redact(const net::ClientResponse& response) {
-    return redact_message(std::to_string(response.status), response.headers,
-                          response.header("Content-Type"), response.body);
+/// The values of a request that redact() blacks out.
+std::vector<std::string> secrets_of(const net::ClientRequest& request) {
+    std::vector<std::string> secrets;
+    for (const auto& [name, value] : request.headers) {
+        if (is_listed(secret_headers, name)) secrets.push_back(value);
+    }
+    if (content_type(request).starts_with("application/x-www-form-urlencoded")) {
+        for (auto& [name, value] : text::parse_form(request.body)) {
+            if (is_listed(secret_fields, name)) secrets.push_back(std::move(value));
+        }
+    } else if (const auto json = parse_json(request.body); json && json->is_object()) {
+        for (const auto& [name, value] : json->items()) {
+            if (is_listed(secret_fields, name) && value.is_string()) secrets.push_back(value);
+        }
+    }
+    return secrets;
+}
+
+void black_out(std::string& text, const std::string& secret) {
+    if (secret.empty()) return;
+    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
+        text.replace(at, secret.size(), blacked_out);
+        at += blacked_out.size();
+    }
+}
+
+}  // namespace
+
+std::string redact(const net::ClientRequest& request) {
+    return redact_message(fmt::format("{} {}", request.method, redact_url(request.url)),
+                          request.headers, content_type(request), request.body);
+}
+
+std::string redact(const net::ClientResponse& response, const net::ClientRequest& request) {
+    auto shown = redact_message(std::to_string(response.status), response.headers,
+                                response.header("Content-Type"), response.body);
+    for (const auto& secret : secrets_of(request)) {
+        black_out(shown, secret);
+        // As JSON and as a form write it.
+        const auto quoted =
+            nlohmann::json(secret).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+        black_out(shown, quoted.substr(1, quoted.size() - 2));
+        black_out(shown, text::form_encode(secret));
+    }
+    return shown;
 }
 
 }  // namespace pwh::preservica

@@ -11,6 +11,8 @@ namespace pwh::preservica {
 /// tokens, secrets and signatures blacked out. A body that is neither a form nor JSON is shown by
 /// its size.
 std::string redact(const net::ClientRequest& request);
-std::string redact(const net::ClientResponse& response);
+/// Secrets that `request` held are blacked out in its answer, too, wherever the server repeats
+/// them.
+std::string redact(const net::ClientResponse& response, const net::ClientRequest& request = {});
 
 }  // namespace pwh::preservica

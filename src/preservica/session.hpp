@@ -1,60 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
-#include <optional>
 #include <string>
 
 #include "base/diagnostics.hpp"
 #include "net/http_client.hpp"
+#include "preservica/authenticator.hpp"
+#include "preservica/server.hpp"
+#include "preservica/tokens.hpp"
 
 namespace pwh::preservica {
 
-struct Server {
-    std::string protocol = "https";
-    std::string address;  ///< HOST or HOST:PORT, as set
-
-    std::string base_url() const { return protocol + "://" + address; }
-    /// What secrets and tokens are kept under: lower case, the protocol's own port left out.
-    std::string key() const;
-};
-
-struct Credentials {
-    std::string username;
-    std::optional<std::string> password;  ///< nothing: `ask_password` is called
-    std::optional<std::string> tenant;    ///< nothing: the login finds it out
-};
-
-/// Signs in when the first call needs it, and sends each call with its token. A 401 on a call means
-/// an expired token: it signs in afresh and repeats that call once.
-/// Source: protocol.md §1 (Preservica's accesstoken API; pyPreservica's common.py).
-/// Throws TransportError; Error(unauthenticated) for refused credentials.
+/// Signs in when the first call needs it, unless `keeper` holds tokens that do, and sends each call
+/// with the access token. A 401 on a call means an expired token: it gets another and repeats that
+/// call. Source: protocol.md §1 (Preservica's accesstoken API; pyPreservica's common.py).
+/// Throws TransportError, and what Authenticator::sign_in() throws.
 class Session {
   public:
-    using AskPassword = std::function<std::string()>;
+    /// `keeper` may be null: then every session signs in.
+    Session(net::HttpClient& http, Server server, Credentials credentials, SignInSupport support,
+            TokenKeeper* keeper, const Diagnostics& diagnostics);
 
-    Session(net::HttpClient& http, Server server, Credentials credentials, AskPassword ask_password,
-            const Diagnostics& diagnostics);
-
-    const Server& server() const { return server_; }
+    const Server& server() const { return authenticator_.server(); }
 
     /// The tenant: as set, or as the login answered. Signs in where it isn't known yet.
     const std::string& tenant();
+    /// The same, without a request: empty where it isn't known yet.
+    const std::string& known_tenant() const;
 
     /// Sends a call to `path` (from the root) with the token. Any status but 401 is returned as it
     /// is.
     net::ClientResponse call(net::ClientRequest request, const std::string& path);
 
   private:
+    enum class Renewal { cheapest, sign_in };
+
+    void start();
+    void replace_kept(Tokens kept);
+    bool renew(Renewal how);
     void sign_in();
-    void take_login(const net::ClientResponse& response, const std::string& who);
+    bool adopt_refreshed(const Tokens& old);
+    void adopt(Tokens tokens);
+    void forget();
+    TokenKeeper::Turn take_turn();
 
     net::HttpClient& http_;
-    Server server_;
-    Credentials credentials_;
-    AskPassword ask_password_;
+    Authenticator authenticator_;
+    TokenKeeper* keeper_;
     const Diagnostics& diagnostics_;
-    std::string token_;
+    Tokens tokens_;
     std::string tenant_;
 };
 

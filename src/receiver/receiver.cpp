@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
+#include "preservica/probe.hpp"
 #include "text/hex.hpp"
 #include "text/time.hpp"
 
@@ -18,8 +20,6 @@ constexpr std::size_t remembered_messages = 32768;
 constexpr std::size_t max_bytes_in_hand = 64U << 20U;
 constexpr std::chrono::seconds longest_wait{10};
 constexpr std::chrono::milliseconds tick{250};
-/// `pwh check` sends it: answered, counted, never printed.
-constexpr std::string_view check_trigger = "PWH_CHECK";
 
 net::Response plain(unsigned status) {
     net::Response response;
@@ -178,6 +178,14 @@ net::Response Receiver::healthy() const {
 }
 
 void Receiver::on_request(const net::RequestHead& head, std::string& body, net::Reply reply) {
+    try {
+        decide(head, body, reply);
+    } catch (const std::bad_alloc&) {
+        reply(refuse(503, "overload", reply.peer(), "there is no memory for it"));
+    }
+}
+
+void Receiver::decide(const net::RequestHead& head, std::string& body, const net::Reply& reply) {
     const auto judgement = judge(head, options_.rules);
     if (keyring_.verify(body, judgement.signature)) return accept(body, reply);
     if (keyring_.empty() && judgement.challenge.kind == Challenge::Kind::none) {
@@ -203,7 +211,7 @@ void Receiver::accept(std::string& body, const net::Reply& reply) {
                    fmt::format("its signature is right, but its body (SHA-256 {}) is not JSON",
                                message_id)));
     }
-    if (lines_.trigger() == check_trigger) {
+    if (lines_.trigger() == preservica::check_trigger) {
         ++summary_.checks;
         return reply(done);
     }

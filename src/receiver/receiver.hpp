@@ -80,6 +80,7 @@ class Receiver final : public net::RequestHandler {
     net::Response answer_unsigned(const Judgement& judgement, const std::string& peer);
     net::Response handshake(const Judgement& judgement, const std::string& peer);
     net::Response healthy() const;
+    void decide(const net::RequestHead& head, std::string& body, const net::Reply& reply);
     void accept(std::string& body, const net::Reply& reply);
     void take(const crypto::Digest& id, std::string& body, Lines& lines, const net::Reply& reply);
     bool is_repeat(const crypto::Digest& id, const net::Reply& reply);

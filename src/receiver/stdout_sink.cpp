@@ -35,7 +35,9 @@ UniqueFd open_pipe_again(int fd) {
 }  // namespace
 
 StdoutSink::StdoutSink(int fd)
-    : own_(open_pipe_again(fd)), fd_(own_ ? own_.get() : fd), waits_(kind_of(fd) != S_IFREG) {}
+    : own_(open_pipe_again(fd)), fd_(own_ ? own_.get() : fd), waits_(kind_of(fd) != S_IFREG) {
+    text_.reserve(batch);  // what is in hand is written even where there is no memory left
+}
 
 std::size_t StdoutSink::batch_bytes() const {
     return batch;
@@ -76,7 +78,7 @@ StdoutSink::Outcome StdoutSink::write_text(std::string_view text, std::size_t& w
             written += static_cast<std::size_t>(n);
         } else if (errno == EAGAIN && own_) {
             ask_first = true;
-        } else if (errno == ENOSPC || errno == EDQUOT || errno == EAGAIN) {
+        } else if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EAGAIN) {
             std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
         } else if (errno != EINTR) {
             return Outcome::closed;
@@ -87,9 +89,12 @@ StdoutSink::Outcome StdoutSink::write_text(std::string_view text, std::size_t& w
 
 Sink::Result StdoutSink::write(std::span<const std::shared_ptr<Delivery>> batch) {
     text_.clear();
-    for (const auto& delivery : batch) text_ += delivery->lines;
+    if (batch.size() > 1) {
+        for (const auto& delivery : batch) text_ += delivery->lines;
+    }
+    // One alone may be of any size, and needs no copy.
     std::size_t written = 0;
-    const auto outcome = write_text(text_, written);
+    const auto outcome = write_text(batch.size() > 1 ? text_ : batch.front()->lines, written);
     Result result;
     result.closed = outcome == Outcome::closed;
     std::size_t end = 0;

@@ -18,6 +18,7 @@ namespace pwh::settings {
 namespace {
 
 constexpr auto default_profile = "credentials";
+constexpr auto shared_secret = "shared-secret";
 
 std::vector<std::string> names_of(const Properties& sections) {
     std::vector<std::string> names;
@@ -116,6 +117,12 @@ void check_protocol(const Setting& protocol) {
     throw UsageError(fmt::format("{} must be https or http", protocol.source));
 }
 
+void check_authentication(const Setting& authentication) {
+    if (authentication.value == "password" || authentication.value == shared_secret) return;
+    throw UsageError(
+        fmt::format("{} must be password or {}", authentication.source, shared_secret));
+}
+
 void check_server(const Setting& server, const Setting& protocol, bool protocol_is_flag) {
     const auto address = net::parse_host_port(server.value);
     if (!address || address->port == 0) {
@@ -171,6 +178,9 @@ void find_all(Settings& settings, const Flags& flags, const Lookup& lookup) {
     settings.two_factor_seed = lookup.either("PRESERVICA_2FA_TOKEN", "twoFactorToken");
     settings.protocol = with_flag(flags.protocol, "--protocol", "PWH_PROTOCOL", "protocol")
                             .value_or(Setting{"https", "default"});
+    settings.authentication =
+        flags.shared_secret ? Setting{shared_secret, "--shared-secret"}
+                            : lookup.key("authentication").value_or(Setting{"password", "default"});
     settings.url = lookup.either("PWH_URL", "url");
     settings.secret_file = lookup.variable("PWH_SECRET_FILE");
     // One setting with two forms: the environment's hides the file's.
@@ -192,11 +202,13 @@ Settings resolve(const Flags& flags, const Surroundings& surroundings,
     settings.request_timeout =
         seconds(flags.request_timeout, "--request-timeout", settings.request_timeout);
     settings.no_input = flags.no_input;
+    settings.token_cache = !flags.no_token_cache;
     for (const auto* setting :
          {&settings.server, &settings.username, &settings.tenant, &settings.url, &settings.store}) {
         check_text(*setting);
     }
     check_protocol(settings.protocol);
+    check_authentication(settings.authentication);
     if (settings.server)
         check_server(*settings.server, settings.protocol, flags.protocol.has_value());
     return settings;

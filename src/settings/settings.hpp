@@ -30,7 +30,10 @@ struct Flags {
     std::optional<std::string> state_dir;
     std::optional<double> connect_timeout;  ///< seconds
     std::optional<double> request_timeout;  ///< seconds
+    unsigned retries = 3;                   ///< how often a request that failed is made again
     bool no_input = false;
+    bool shared_secret = false;
+    bool no_token_cache = false;
 };
 
 /// Every setting, resolved once: flag > environment > credentials file > default.
@@ -40,6 +43,7 @@ struct Settings {
     std::optional<Setting> password;
     std::optional<Setting> tenant;
     std::optional<Setting> two_factor_seed;
+    Setting authentication;              ///< password or shared-secret
     Setting protocol;                    ///< http or https
     std::optional<Setting> url;          ///< the receiver's public URL
     std::optional<Setting> secret_file;  ///< PWH_SECRET_FILE: a path
@@ -51,6 +55,7 @@ struct Settings {
     double connect_timeout = 10;
     double request_timeout = 60;
     bool no_input = false;
+    bool token_cache = true;
 };
 
 /// What resolve() needs of the machine, so that tests can set it.

@@ -144,12 +144,17 @@ std::string StateFolder::read(const std::string& name) const {
     }
 }
 
-FileLock::FileLock(const StateFolder& folder, const std::string& name) : path_(folder.file(name)) {
-    folder.create();
-    fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
-    if (!fd_) fail("open", path_, errno);
-    take_owner(fd_.get(), folder.path(), path_);
+UniqueFd StateFolder::open_lock(const std::string& name) const {
+    create();
+    const auto path = file(name);
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    if (!fd) fail("open", path, errno);
+    take_owner(fd.get(), path_, path);
+    return fd;
 }
+
+FileLock::FileLock(const StateFolder& folder, const std::string& name)
+    : path_(folder.file(name)), fd_(folder.open_lock(name)) {}
 
 bool FileLock::try_lock() {
     while (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {

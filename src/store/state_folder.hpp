@@ -31,6 +31,9 @@ class StateFolder {
     /// The file's content; empty when there is none. Throws Error(failure) when it can't be read.
     std::string read(const std::string& name) const;
 
+    /// A file to take locks on, made where it is missing. Throws Error(failure).
+    UniqueFd open_lock(const std::string& name) const;
+
   private:
     std::filesystem::path path_;
 };

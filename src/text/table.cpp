@@ -43,13 +43,16 @@ std::string one_line(const std::string& cell) {
     return shown;
 }
 
+/// Takes the columns that are missing from the widest cells.
 void fit(std::vector<std::size_t>& widths, unsigned columns) {
     std::size_t total = gap * (widths.size() - 1);
     for (const auto width : widths) total += width;
-    if (columns == 0 || total <= columns) return;
-    auto widest = std::max_element(widths.begin(), widths.end());
-    const auto excess = total - columns;
-    *widest = *widest > excess + narrowest ? *widest - excess : std::min(*widest, narrowest);
+    if (columns == 0) return;
+    for (; total > columns; --total) {
+        const auto widest = std::max_element(widths.begin(), widths.end());
+        if (*widest <= narrowest) return;
+        --*widest;
+    }
 }
 
 }  // namespace

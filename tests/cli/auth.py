@@ -79,7 +79,7 @@ class AuthTest(PwhTest):
     def on_terminal(self, *arguments, answers=(), expect=0, **variables):
         """Runs pwh on a terminal of its own; what it wrote there."""
         answering = [each for prompt, text in answers for each in ("--answer", prompt, text)]
-        done = subprocess.run([sys.executable, "-I", str(SUPPORT / "tty.py"), *answering, "--", common.program, *arguments],
+        done = subprocess.run([sys.executable, str(SUPPORT / "run_on_terminal.py"), *answering, "--", common.program, *arguments],
                               cwd=self.folder / "work", env={**self.environment, **variables}, stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=common.PATIENCE, check=False)
         self.assertEqual(done.returncode, expect, done)

@@ -23,6 +23,7 @@ SUBSCRIPTIONS = "/api/webhook/subscriptions"
 LOGIN = {"success": True, "user": "u", "token": "0c0ffee0-token", "refresh-token": "r", "validFor": 15, "tenant": "ACME"}
 URL = "https://hooks.example.org/preservica"
 PATIENCE = 60
+HTML = "<!DOCTYPE html><html><body><form>Sign in</form></body></html>"
 
 
 def answer(status, body=b"", content_type="application/json", headers=()):
@@ -80,7 +81,10 @@ class Server:
                 if self.tls is not None:
                     connection = self.tls.wrap_socket(connection, server_side=True)
                 with connection:
-                    self._talk(connection)
+                    if self.tls is None and connection.recv(1, socket.MSG_PEEK) == b"\x16":  # a TLS hello
+                        connection.sendall(answer(400, HTML, "text/html"))
+                    else:
+                        self._talk(connection)
         except (OSError, ValueError):  # what the client does with us is the client's affair
             pass
 
@@ -166,7 +170,6 @@ class Provoked:
         self.server = server
 
 
-HTML = "<!DOCTYPE html><html><body><form>Sign in</form></body></html>"
 TRUSTED = ("--cacert", "{ca}", "list")
 PROXIED = "preservica.invalid"
 
@@ -240,7 +243,7 @@ def provoked():
         Provoked("418", 1, r"refused the request \(status 418\)", "-vv", plan=on_list(answer(418))),
         Provoked("a message that would drive the terminal", 7, r"Bad  \]0;title  \\x9b2J", "later",
                  plan=on_list(answer(500, {"message": "Bad \x1b]0;title\x07 \x9b2J"}))),
-        Provoked("the answer to subscribe is lost, nothing was made", 7, "cannot tell whether .* was subscribed: .*closed the connection",
+        Provoked("the answer to subscribe is lost, nothing was made", 7, "cannot tell whether .* was subscribed to MOVED: .*closed the connection",
                  "--ensure", arguments=subscribe,
                  plan=on_post(Server.CLOSE)),
     ]

@@ -32,7 +32,7 @@ class InterruptTest(PwhTest):
         return pwh
 
     def subscribe(self, *arguments):
-        return ("subscribe", "--url", URL, "--trigger", "moved", "--json", *arguments)
+        return ("subscribe", "--no-token-cache", "--url", URL, "--trigger", "moved", "--json", *arguments)
 
     def uses(self):
         """Secret and id of everything that the state folder knows."""
@@ -46,7 +46,7 @@ class Asking(InterruptTest):
             for rule, requests in ((("POST", LOGIN), 1), (("GET", SUBSCRIPTIONS), 2)):
                 self.fake.requests.clear()
                 self.fake.rule(*rule, "hang")
-                pwh = self.interrupt(number, "list", requests=requests)
+                pwh = self.interrupt(number, "list", "--no-token-cache", requests=requests)
                 self.assertEqual((pwh.out.text(), pwh.err.text()), ("", ""))
 
 

@@ -128,7 +128,8 @@ class Tls(SocketsTest):
                                  (("--tls-cert", "missing", "--tls-key", key), "--tls-cert missing")):
             result = self.pwh("listen", "--listen", "127.0.0.1:0", "--secret-file", self.secret_file(), *arguments, expect=2)
             self.assertIn(words, result.err)
-            self.assertIn("hint: ", result.err)
+            if "missing" not in words:
+                self.assertIn("hint: ", result.err)
 
     def test_a_key_that_others_can_read(self):
         certificate, key = self.certificate("one")

@@ -79,8 +79,8 @@ class Login(WireTest):
 
     def test_second_factor_is_exit_4(self):
         for message in ("needs.2fa", "needs.2fa.setup"):
-            self.bend("POST", LOGIN, json.dumps({"message": message, "continuationToken": "cont-token"})
-                           .join(["status 401 ", ""]))
+            answer = json.dumps({"message": message, "continuationToken": "cont-token"})
+            self.bend("POST", LOGIN, f"status 401 {answer}")
             result = self.pwh("list", expect=4)
             self.assert_error(result, "second factor")
             self.assertNotIn("cont-token", result.err)

@@ -116,6 +116,10 @@ TEST_CASE("what a proxy could read differently is refused") {
              post + "Transfer-Encoding:\r\n\r\n",
              std::string("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
              chunked + "5\nhello\r\n0\r\n\r\n",
+             chunked + "5\nhello\n0\n\n",
+             chunked + "0\n\n",
+             chunked + "0\r\n\n",
+             chunked + "5;a=\"\n\"\r\nhello\r\n0\r\n\r\n",
              chunked + " 5\r\nhello\r\n0\r\n\r\n",
              chunked + "0x5\r\nhello\r\n0\r\n\r\n",
              chunked + "-5\r\nhello\r\n0\r\n\r\n",
@@ -175,6 +179,11 @@ TEST_CASE("limits hold, declared or as it grows") {
     CHECK(read(post + "X: " + std::string(600, 'x') + "\r\n\r\n", 4096, limits).malformed ==
           Malformed::head_too_large);
     CHECK(read("GET /" + std::string(600, 'x') + " HTTP/1.1\r\n", 1, limits).malformed ==
+          Malformed::head_too_large);
+    const std::string longest(limits.head_bytes - post.size() - 7, 'x');
+    CHECK(read_each_way(post + "X: " + longest + "\r\n\r\n", limits).progress ==
+          Progress::complete);
+    CHECK(read_each_way(post + "X: " + longest + "x\r\n\r\n", limits).malformed ==
           Malformed::head_too_large);
     std::string fields;
     for (int i = 0; i < 100; ++i) fields += "X: y\r\n";

@@ -3,7 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,17 +49,65 @@ class FakeHttp : public pwh::net::HttpClient {
     std::deque<ClientResponse> answers;
 };
 
+/// Tokens in memory, and what was done with them.
+class FakeKeeper : public TokenKeeper {
+  public:
+    std::optional<Tokens> find(const Credentials&) override {
+        ++looked;
+        return kept;
+    }
+    void keep(const Credentials&, const Tokens& tokens) override { kept = tokens; }
+    void drop(const Credentials&, const std::string& access) override {
+        if (kept && kept->access == access) kept.reset();
+    }
+    Turn take_turn(const Credentials&) override {
+        ++turns;
+        if (on_turn) on_turn();
+        return std::make_shared<int>(turns);
+    }
+
+    std::optional<Tokens> kept;
+    int looked = 0;
+    int turns = 0;
+    std::function<void()> on_turn;  ///< what another pwh does meanwhile
+};
+
 struct Fixture {
     FakeHttp http;
     pwh::Diagnostics diagnostics{-1, pwh::Verbosity::quiet};
     int password_questions = 0;
+    std::deque<std::string> codes;  ///< what a person types; empty: no question may be asked
+    int code_questions = 0;
+    pwh::WallTime now{std::chrono::seconds(1'800'000'010)};
+    std::vector<std::chrono::milliseconds> sleeps;
 
-    Session session(Credentials credentials) {
-        return {http, Server{"https", "eu.preservica.com"}, std::move(credentials),
-                [this] {
-                    ++password_questions;
-                    return std::string("asked");
-                },
+    SignInSupport support() {
+        SignInSupport support;
+        support.ask_password = [this] {
+            ++password_questions;
+            return std::string("asked");
+        };
+        support.ask_code = [this]() -> std::optional<std::string> {
+            if (codes.empty()) return std::nullopt;
+            ++code_questions;
+            auto code = codes.front();
+            codes.pop_front();
+            return code;
+        };
+        support.now = [this] { return now; };
+        support.sleep = [this](std::chrono::milliseconds time) {
+            sleeps.push_back(time);
+            now += time;
+        };
+        return support;
+    }
+
+    Session session(Credentials credentials, TokenKeeper* keeper = nullptr) {
+        return {http,
+                Server{"https", "eu.preservica.com"},
+                std::move(credentials),
+                support(),
+                keeper,
                 diagnostics};
     }
     Session session() { return session({"ada", "p&w", "LOVELACE"}); }
