@@ -235,8 +235,8 @@ int main(int argc, char** argv) {
     std::getline(file, secret);
     const auto count = std::strtoull(argv[4], nullptr, 10);
     const auto events = std::strtoull(argv[6], nullptr, 10);
-    const std::uint64_t seed =
-        argc > 7 ? std::strtoull(argv[7], nullptr, 10) : static_cast<std::uint64_t>(::getpid());
+    const std::uint64_t seed = argc > 7 ? std::uint64_t{std::strtoull(argv[7], nullptr, 10)}
+                                        : static_cast<std::uint64_t>(::getpid());
     pwh::preservica::Signer signer(secret);
     pwh::crypto::HmacSha256 plain(secret);
     std::vector<std::string> requests;
