@@ -219,6 +219,13 @@ class Listening {
         });
     }
 
+    /// What a thread hands over of an Error: the exception itself stays where it was thrown.
+    struct Failed {
+        int code;
+        std::string message;
+        std::string hint;
+    };
+
     /// Runs `work` on a thread of its own, and tells the loop when it is done. An Error ends the
     /// run with its code.
     template <typename Work>
@@ -226,19 +233,19 @@ class Listening {
         if (worker_.joinable()) worker_.join();
         working_ = true;
         worker_ = std::thread([this, work] {
-            std::optional<Error> failed;
+            std::optional<Failed> failed;
             try {
                 work();
             } catch (const Error& error) {
-                failed = error;
+                failed = Failed{static_cast<int>(error.code()), error.what(), error.hint()};
             } catch (const std::exception& error) {
-                failed.emplace(ExitCode::failure, error.what());
+                failed = Failed{static_cast<int>(ExitCode::failure), error.what(), {}};
             }
             loop_.post([this, failed] {
                 working_ = false;
                 if (failed) {
-                    diagnostics_.error(failed->what(), failed->hint());
-                    end(static_cast<int>(failed->code()));
+                    diagnostics_.error(failed->message, failed->hint);
+                    end(failed->code);
                 }
             });
         });

@@ -87,8 +87,8 @@ EventLoop::Timer EventLoop::every(std::chrono::milliseconds period, std::functio
 
 namespace {
 
-void wait_for(asio::signal_set& set, const std::function<void(int)>& handler) {
-    set.async_wait([&set, handler](error_code error, int signal) {
+void wait_for(asio::signal_set& set, std::function<void(int)> handler) {
+    set.async_wait([&set, handler = std::move(handler)](error_code error, int signal) {
         if (error) return;
         wait_for(set, handler);
         handler(signal);
@@ -100,7 +100,7 @@ void wait_for(asio::signal_set& set, const std::function<void(int)>& handler) {
 void EventLoop::on_signals(std::initializer_list<int> signals, std::function<void(int)> handler) {
     auto& set = state_->signals.emplace_back(state_->context);
     for (const int signal : signals) set.add(signal);
-    wait_for(set, handler);
+    wait_for(set, std::move(handler));
 }
 
 asio::io_context& EventLoop::context() {
