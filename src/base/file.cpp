@@ -46,7 +46,8 @@ std::string read_file(const std::string& path, const std::string& what, std::siz
             throw UsageError(fmt::format("{} {} is larger than {} bytes", what, name, limit));
         }
     }
-    throw UsageError(fmt::format("cannot read {} {}: {}", what, name, errno_text(error)));
+    throw UsageError(fmt::format("cannot read {} {}: {}", what, name, errno_text(error)),
+                     "check the path, and that you may read it");
 }
 
 int write_all(int fd, std::string_view data) noexcept {

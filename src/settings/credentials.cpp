@@ -131,7 +131,9 @@ CredentialsFile parse(const Place& place, const std::string& text) {
     } catch (const PropertiesError& error) {
         throw UsageError(
             fmt::format("credentials file {}, line {}: {}", place.name, error.line(), error.what()),
-            place.named ? "" : "--credentials FILE names another file");
+            place.named
+                ? "write lines like `server = us.preservica.com` below a line `[credentials]`"
+                : "--credentials FILE names another file");
     }
 }
 

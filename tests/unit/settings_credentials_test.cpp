@@ -163,5 +163,6 @@ TEST_CASE("settings: a malformed file is named with its line, without its conten
           "--credentials FILE names another file");
     machine.flags.credentials = "credentials.properties";
     CHECK(machine.error() ==
-          "credentials file credentials.properties, line 3: there is no '=' or ':' in the line");
+          "credentials file credentials.properties, line 3: there is no '=' or ':' in the line | "
+          "write lines like `server = us.preservica.com` below a line `[credentials]`");
 }
