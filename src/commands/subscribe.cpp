@@ -60,6 +60,7 @@ int run_subscribe(Context& context, const SubscribeOptions& options) {
     std::vector<Subscribed> done;
     const auto print = [&] {
         std::vector<ShownSubscription> shown;
+        shown.reserve(done.size());
         for (const auto& each : done) shown.push_back(each.shown);
         context.out.write(render_subscriptions(shown, options.format, context.terminal));
     };
