@@ -86,6 +86,9 @@ class TemporaryFile {
     void write(std::string_view content) {
         take_owner(fd_.get(), folder_, path_);
         if (const int error = write_all(fd_.get(), content)) fail("write", path_, error);
+    }
+
+    void sync() {
         if (::fsync(fd_.get()) != 0) fail("write", path_, errno);
     }
 
@@ -115,8 +118,17 @@ void StateFolder::replace(const std::string& name, std::string_view content) con
     const auto target = file(name);
     TemporaryFile temporary(path_, temporary_name(target));
     temporary.write(content);
+    temporary.sync();
     temporary.rename_to(target);
     sync_folder(path_);
+}
+
+void StateFolder::replace_cache(const std::string& name, std::string_view content) const {
+    create();
+    const auto target = file(name);
+    TemporaryFile temporary(path_, temporary_name(target));
+    temporary.write(content);
+    temporary.rename_to(target);
 }
 
 std::string StateFolder::read(const std::string& name) const {

@@ -28,6 +28,10 @@ class StateFolder {
     /// Error(failure).
     void replace(const std::string& name, std::string_view content) const;
 
+    /// The same for what can be made again at any time, and whose reader takes a broken file for
+    /// none: without fsync, which would make a sign-in half as long again.
+    void replace_cache(const std::string& name, std::string_view content) const;
+
     /// The file's content; empty when there is none. Throws Error(failure) when it can't be read.
     std::string read(const std::string& name) const;
 

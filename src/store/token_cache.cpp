@@ -150,7 +150,8 @@ void save(const StateFolder& folder, const std::vector<Entry>& entries) {
     Json list = Json::array();
     for (const auto& entry : entries) list.push_back(to_json(entry));
     const Json file{{"version", format_version}, {"entries", std::move(list)}};
-    folder.replace(tokens_name, file.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    folder.replace_cache(tokens_name,
+                         file.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 std::optional<std::string> load_key(const StateFolder& folder) {
@@ -164,7 +165,7 @@ std::optional<std::string> load_key(const StateFolder& folder) {
 std::string make_key(const StateFolder& folder) {
     std::array<unsigned char, key_size> key{};
     crypto::random_bytes(key);
-    folder.replace(key_name, text::to_hex(key) + "\n");
+    folder.replace_cache(key_name, text::to_hex(key) + "\n");
     return {key.begin(), key.end()};
 }
 
