@@ -18,6 +18,8 @@ struct ListenOptions {
     bool keep = false;
     std::vector<std::string> triggers;
     std::string format = "event";
+    std::string store;   ///< empty: the setting
+    std::string retain;  ///< an age; empty: for ever
     std::uint64_t max_events = 0;
     double timeout = 0;  ///< seconds; 0: none
     std::uint64_t max_body = 1U << 20U;

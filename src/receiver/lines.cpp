@@ -13,8 +13,23 @@ namespace {
 /// Up to here a search from the start is faster than a set.
 constexpr std::size_t few_members = 32;
 
+/// The name of an entry or a message that is no object.
+constexpr std::string_view value_key = "value";
+
+constexpr std::string_view reference_key = "entityRef";
+
+/// What a raw value says, if it is a string.
+std::string text_of(std::string_view value) {
+    return value.starts_with('"') ? decode_json_string(value) : std::string();
+}
+
 bool is_reserved(std::string_view key) {
     return key == "receivedAt" || key == "messageId";
+}
+
+void append_start(std::string_view received_at, std::string_view message_id, std::string& out) {
+    out.append(R"({"receivedAt":")").append(received_at);
+    out.append(R"(","messageId":")").append(message_id).append("\"");
 }
 
 }  // namespace
@@ -50,10 +65,8 @@ class LineWriter::Scan {
             const auto value = scanner_.value();
             if (!value) return false;
             members.push_back({*name, key, *value});
-            if (top && key == "trigger") {
-                writer_.trigger_ =
-                    value->front() == '"' ? decode_json_string(*value) : std::string();
-            }
+            if (top && key == "trigger") writer_.trigger_ = text_of(*value);
+            if (top && key == "subscriptionId") writer_.subscription_ = text_of(*value);
         } while (scanner_.take(','));
         return scanner_.take('}');
     }
@@ -106,6 +119,7 @@ void LineWriter::reset(std::string_view body) {
     entries_.clear();
     decoded_.clear();
     trigger_.clear();
+    subscription_.clear();
     has_events_ = false;
     has_breaks_ = body.find_first_of("\r\n") != std::string_view::npos;
 }
@@ -121,6 +135,7 @@ std::string_view LineWriter::key_of(std::string_view raw) {
 }
 
 bool LineWriter::overridden(const Member& member, const Entry& entry) {
+    if (!entry.is_object) return member.key == value_key;
     const auto first = entry_members_.begin() + static_cast<std::ptrdiff_t>(entry.first);
     const auto last = entry_members_.begin() + static_cast<std::ptrdiff_t>(entry.last);
     return std::any_of(first, last, [&](const Member& own) { return own.key == member.key; });
@@ -143,6 +158,11 @@ void LineWriter::append_member(std::string& out, const Member& member) {
     append_value(out, member.value);
 }
 
+void LineWriter::append_named_value(std::string& out, std::string_view value) const {
+    out.append(",\"").append(value_key).append("\":");
+    append_value(out, value);
+}
+
 void LineWriter::append_message_fields(std::string& out, const Entry* entry) {
     const bool many = entry != nullptr && entry->last - entry->first > few_members;
     std::unordered_set<std::string_view> own;
@@ -159,8 +179,7 @@ void LineWriter::append_message_fields(std::string& out, const Entry* entry) {
 
 void LineWriter::append_entry(std::string& out, const Entry& entry) {
     if (!entry.is_object) {
-        out += ",\"value\":";
-        append_value(out, entry.value);
+        append_named_value(out, entry.value);
         return;
     }
     for (auto i = entry.first; i < entry.last; ++i) {
@@ -168,36 +187,77 @@ void LineWriter::append_entry(std::string& out, const Entry& entry) {
     }
 }
 
+void LineWriter::append_event(std::string& out, std::size_t event) {
+    if (has_events_) {
+        append_message_fields(out, &entries_[event]);
+        append_entry(out, entries_[event]);
+    } else if (whole_.empty()) {
+        append_message_fields(out, nullptr);
+    } else {
+        append_named_value(out, whole_);
+    }
+    out += "}\n";
+}
+
+bool LineWriter::fits() const {
+    constexpr std::size_t start = 192;  // what every line begins with
+    std::size_t repeated = start;
+    for (const auto& field : fields_) repeated += field.name.size() + field.value.size() + 2;
+    return body_.size() + events() * repeated <= max_text;
+}
+
 bool LineWriter::write(std::string_view received_at, std::string_view message_id, Lines& lines) {
     lines.text.clear();
-    lines.events = has_events_ ? entries_.size() : 1;
+    lines.events = events();
     if (format_ == LineFormat::message) {
-        append_value(lines.text, body_);
-        lines.text += '\n';
+        append_line(received_at, message_id, 0, lines.text);
         return true;
     }
-    std::string start = R"({"receivedAt":")";
-    start.append(received_at).append(R"(","messageId":")").append(message_id).append("\"");
-    if (!has_events_) {
-        lines.text = start;
-        if (whole_.empty()) {
-            append_message_fields(lines.text, nullptr);
-        } else {
-            lines.text += ",\"value\":";
-            append_value(lines.text, whole_);
-        }
-        lines.text += "}\n";
-        return true;
-    }
-    if (entries_.size() == 1) lines.text.reserve(start.size() + body_.size() + 2);
-    for (const auto& entry : entries_) {
+    std::string start;
+    append_start(received_at, message_id, start);
+    if (lines.events == 1) lines.text.reserve(start.size() + body_.size() + 2);
+    for (std::size_t event = 0; event < lines.events; ++event) {
         lines.text += start;
-        append_message_fields(lines.text, &entry);
-        append_entry(lines.text, entry);
-        lines.text += "}\n";
+        append_event(lines.text, event);
         if (lines.text.size() > max_text) return false;
     }
     return true;
+}
+
+void LineWriter::append_line(std::string_view received_at, std::string_view message_id,
+                             std::size_t event, std::string& out) {
+    if (format_ == LineFormat::message) {
+        append_value(out, body_);
+        out += '\n';
+        return;
+    }
+    append_start(received_at, message_id, out);
+    append_event(out, event);
+}
+
+const LineWriter::Member* LineWriter::find_reference(std::size_t event) const {
+    const auto find = [](auto first, auto last) -> const Member* {
+        // Of two with one name, the last counts.
+        while (last != first) {
+            if ((--last)->key == reference_key) return &*last;
+        }
+        return nullptr;
+    };
+    if (has_events_) {
+        const auto& entry = entries_[event];
+        const auto members = entry_members_.begin();
+        if (const auto* own = find(members + static_cast<std::ptrdiff_t>(entry.first),
+                                   members + static_cast<std::ptrdiff_t>(entry.last))) {
+            return own;
+        }
+    }
+    return find(fields_.begin(), fields_.end());
+}
+
+std::string_view LineWriter::reference(std::size_t event) {
+    const auto* const member = find_reference(event);
+    if (member == nullptr || member->value.front() != '"') return {};
+    return key_of(member->value);
 }
 
 }  // namespace pwh::receiver

@@ -34,9 +34,22 @@ class LineWriter {
     bool read(std::string_view body);
     /// The message's `trigger`; empty when it has none.
     const std::string& trigger() const { return trigger_; }
+    /// Its `subscriptionId`, likewise.
+    const std::string& subscription() const { return subscription_; }
+    /// True when write() is sure to be; may be false for a message that just fits.
+    bool fits() const;
     /// The lines of the message that was read. `received_at` and `message_id` go into them as they
     /// are. False when they would be longer than max_text.
     bool write(std::string_view received_at, std::string_view message_id, Lines& lines);
+
+    /// How many events the message holds. One without an array of events counts as one.
+    std::size_t events() const { return has_events_ ? entries_.size() : 1; }
+    /// What the line of an event says as `entityRef`; empty when that is no text.
+    std::string_view reference(std::size_t event);
+    /// Appends the line of one event; with LineFormat::message that of the message, whatever the
+    /// event.
+    void append_line(std::string_view received_at, std::string_view message_id, std::size_t event,
+                     std::string& out);
 
   private:
     struct Member {
@@ -55,9 +68,12 @@ class LineWriter {
     void reset(std::string_view body);
     std::string_view key_of(std::string_view raw);
     bool overridden(const Member& member, const Entry& entry);
+    const Member* find_reference(std::size_t event) const;
+    void append_event(std::string& out, std::size_t event);
     void append_message_fields(std::string& out, const Entry* entry);
     void append_entry(std::string& out, const Entry& entry);
     void append_member(std::string& out, const Member& member);
+    void append_named_value(std::string& out, std::string_view value) const;
     void append_value(std::string& out, std::string_view value) const;
 
     LineFormat format_;
@@ -68,6 +84,7 @@ class LineWriter {
     std::vector<Entry> entries_;
     std::deque<std::string> decoded_;  ///< keys that were written with escapes
     std::string trigger_;
+    std::string subscription_;
     bool has_events_ = false;
     bool has_breaks_ = false;
 };

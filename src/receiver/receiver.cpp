@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "preservica/probe.hpp"
+#include "receiver/store_sink.hpp"
 #include "text/hex.hpp"
 #include "text/time.hpp"
 
@@ -16,7 +17,6 @@ namespace pwh::receiver {
 
 namespace {
 
-constexpr std::size_t remembered_messages = 32768;
 constexpr std::size_t max_bytes_in_hand = 64U << 20U;
 constexpr std::chrono::seconds longest_wait{10};
 constexpr std::chrono::milliseconds tick{250};
@@ -170,7 +170,8 @@ net::Response Receiver::handshake(const Judgement& judgement, const std::string&
 }
 
 net::Response Receiver::healthy() const {
-    const bool accepts = !closing_ && !blocked_ && !keyring_.empty() && !sink_.gone();
+    const bool accepts =
+        !closing_ && !blocked_ && !keyring_.empty() && !sink_.gone() && sink_.accepting();
     auto response = accepts ? plain(200) : busy();
     response.content_type = "text/plain";
     response.body = accepts ? "ok\n" : "not accepting events\n";
@@ -197,8 +198,9 @@ void Receiver::decide(const net::RequestHead& head, std::string& body, const net
 
 void Receiver::accept(std::string& body, const net::Reply& reply) {
     static const auto done = plain(200);
-    auto id = crypto::sha256(body);
-    const auto message_id = text::to_hex(id);
+    const auto digest = crypto::sha256(body);
+    const auto message_id = text::to_hex(digest);
+    auto id = digest;
     if (options_.deduplicate) {
         if (is_repeat(id, reply)) return;
     } else {
@@ -225,26 +227,39 @@ void Receiver::accept(std::string& body, const net::Reply& reply) {
         return reply(
             refuse(503, "overload", reply.peer(), "what was accepted is not taken off our hands"));
     }
+    const auto now = clock_();
     Lines lines;
-    if (!lines_.write(timestamp(), message_id, lines)) {
+    const bool fits =
+        sink_.needs_lines() ? lines_.write(timestamp(now), message_id, lines) : lines_.fits();
+    if (!fits) {
         return reply(refuse(413, "too-large", reply.peer(),
                             "its events would make lines of more than 64 MiB"));
     }
-    take(id, body, lines, reply);
-}
-
-void Receiver::take(const crypto::Digest& id, std::string& body, Lines& lines,
-                    const net::Reply& reply) {
     auto delivery = std::make_shared<Delivery>();
     delivery->id = id;
-    delivery->body = std::move(body);
     delivery->lines = std::move(lines.text);
-    delivery->events = lines.events;
+    delivery->events = lines_.events();
+    delivery->received = now;
+    delivery->message_id = digest;
+    if (!sink_.needs_lines()) note_for_store(*delivery);
+    delivery->body = std::move(body);
+    take(std::move(delivery), reply);
+}
+
+/// What the store keeps beside the body that was read.
+void Receiver::note_for_store(Delivery& delivery) {
+    delivery.trigger = lines_.trigger();
+    delivery.subscription = lines_.subscription();
+    append_reference_keys(lines_, delivery.reference_keys);
+}
+
+void Receiver::take(std::shared_ptr<Delivery> delivery, const net::Reply& reply) {
+    delivery->bytes = delivery->body.size() + delivery->lines.size();
     delivery->since = std::chrono::steady_clock::now();
     delivery->replies.push_back(reply);
     events_taken_ += delivery->events;
-    bytes_in_hand_ += delivery->lines.size();
-    in_hand_.emplace(id, delivery);
+    bytes_in_hand_ += delivery->bytes;
+    in_hand_.emplace(delivery->id, delivery);
     by_age_.push_back(delivery);
     fresh_.push_back(std::move(delivery));
     if (fresh_.size() > 1) return;
@@ -278,8 +293,7 @@ bool Receiver::is_wanted(const std::string& trigger) const {
     return wanted.empty() || std::find(wanted.begin(), wanted.end(), trigger) != wanted.end();
 }
 
-std::string_view Receiver::timestamp() {
-    const auto now = clock_();
+std::string_view Receiver::timestamp(WallTime now) {
     const auto ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
     if (ms != timestamp_ms_) {
@@ -294,7 +308,7 @@ void Receiver::finish(const std::shared_ptr<Delivery>& delivery) {
     const bool safe = delivery->state == Delivery::State::safe;
     for (const auto& reply : delivery->replies) reply(safe ? done : busy());
     delivery->replies.clear();
-    bytes_in_hand_ -= delivery->lines.size();
+    bytes_in_hand_ -= delivery->bytes;
     in_hand_.erase(delivery->id);
     if (safe) {
         ++summary_.messages;
@@ -326,9 +340,8 @@ void Receiver::give_up_waiting(Time now) {
         blocked_ = true;
         for (const auto& reply : delivery->replies) reply(busy());
         delivery->replies.clear();
-        const auto bytes = delivery->lines.size();
         if (!writer_.abandon(*delivery)) continue;
-        bytes_in_hand_ -= bytes;
+        bytes_in_hand_ -= delivery->bytes;
         events_taken_ -= delivery->events;
         in_hand_.erase(delivery->id);
         abandoned = true;
@@ -342,6 +355,7 @@ void Receiver::on_tick() {
     keyring_.refresh();
     give_up_waiting(now);
     refusals_.tick(now);
+    sink_.note_refusals(refusals_.counts());
     if (sink_.gone()) end(End::closed);
 }
 
@@ -353,6 +367,7 @@ void Receiver::end(End how) {
 bool Receiver::stop(std::chrono::milliseconds patience) {
     closing_ = true;
     submit_fresh();
+    sink_.note_refusals(refusals_.counts());
     const bool stopped = writer_.stop(patience);
     for (const auto& delivery : writer_.collect().finished) finish(delivery);
     for (const auto& [id, delivery] : in_hand_) {

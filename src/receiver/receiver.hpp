@@ -59,6 +59,11 @@ class Receiver final : public net::RequestHandler {
     void on_request(const net::RequestHead& head, std::string& body, net::Reply reply) override;
     void on_refused(net::Refusal refusal, const std::string& peer) override;
 
+    /// Takes a message for one that was accepted already. Before the loop runs.
+    void remember(const crypto::Digest& id) { window_.insert(id); }
+    /// How many messages it remembers at least.
+    static constexpr std::size_t remembered_messages = 32768;
+
     /// From now on new messages are answered 503.
     void close() { closing_ = true; }
     /// Messages that wait for the writer.
@@ -82,12 +87,13 @@ class Receiver final : public net::RequestHandler {
     net::Response healthy() const;
     void decide(const net::RequestHead& head, std::string& body, const net::Reply& reply);
     void accept(std::string& body, const net::Reply& reply);
-    void take(const crypto::Digest& id, std::string& body, Lines& lines, const net::Reply& reply);
+    void note_for_store(Delivery& delivery);
+    void take(std::shared_ptr<Delivery> delivery, const net::Reply& reply);
     bool is_repeat(const crypto::Digest& id, const net::Reply& reply);
     bool is_wanted(const std::string& trigger) const;
     bool is_in_hand(const std::shared_ptr<Delivery>& delivery) const;
     void finish(const std::shared_ptr<Delivery>& delivery);
-    std::string_view timestamp();
+    std::string_view timestamp(WallTime now);
     void submit_fresh();
     void on_written();
     void on_tick();
@@ -109,7 +115,7 @@ class Receiver final : public net::RequestHandler {
     std::deque<std::shared_ptr<Delivery>> by_age_;
     Batch fresh_;                     ///< taken, and not yet with the writer
     std::uint64_t events_taken_ = 0;  ///< made safe or in hand
-    std::size_t bytes_in_hand_ = 0;   ///< of lines
+    std::size_t bytes_in_hand_ = 0;   ///< of bodies and lines
     std::uint64_t sequence_ = 0;      ///< tells messages apart where repeats are not recognised
     std::string timestamp_;
     std::int64_t timestamp_ms_ = -1;

@@ -3,11 +3,16 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "crypto/crypto.hpp"
 #include "net/http_server.hpp"
 
@@ -17,10 +22,16 @@ namespace pwh::receiver {
 struct Delivery {
     enum class State { waiting, started, safe, failed, abandoned };
 
-    crypto::Digest id{};
-    std::string body;   ///< as received
-    std::string lines;  ///< what stdout gets
+    crypto::Digest id{};  ///< what a repeat is told by
+    std::string body;     ///< as received
+    std::string lines;    ///< what stdout gets, where the sink needs them
     std::size_t events = 0;
+    std::size_t bytes = 0;  ///< of body and lines
+    WallTime received;      ///< what the lines say
+    crypto::Digest message_id{};
+    std::string trigger;
+    std::string subscription;
+    std::vector<std::uint64_t> reference_keys;  ///< store::reference_key() of each event's
     std::chrono::steady_clock::time_point since;
     std::vector<net::Reply> replies;  ///< the loop's alone
     State state =
@@ -43,15 +54,27 @@ class Sink {
     Sink& operator=(const Sink&) = delete;
     virtual ~Sink() = default;
 
-    /// How many bytes of lines to take as one batch at most; one message is always taken.
+    /// How many bytes to take as one batch at most; one message is always taken.
     virtual std::size_t batch_bytes() const = 0;
+    /// Whether a delivery has to bring its lines; otherwise it brings what a store needs. From the
+    /// loop's thread.
+    virtual bool needs_lines() const { return true; }
     /// Makes the batch safe, in order. May block for as long as it takes; a message that was begun
     /// is finished.
     virtual Result write(std::span<const std::shared_ptr<Delivery>> batch) = 0;
     /// Has a write() that blocks return soon. From any thread.
     virtual void interrupt() = 0;
+    /// What can wait until the answers are out: called after a batch, and when none waits. Returns
+    /// when to call again if no batch comes first; nothing where there is nothing to do.
+    virtual std::optional<std::chrono::milliseconds> maintain() { return std::nullopt; }
+    /// The last call, after the last batch.
+    virtual void finish() {}
     /// True when the sink is known to be gone although nothing was written. From the loop's thread.
     virtual bool gone() const { return false; }
+    /// False while nothing can be made safe, for now. From the loop's thread.
+    virtual bool accepting() const { return true; }
+    /// How many requests were refused so far, by reason. From the loop's thread.
+    virtual void note_refusals(const std::map<std::string, std::uint64_t, std::less<>>&) {}
 };
 
 }  // namespace pwh::receiver

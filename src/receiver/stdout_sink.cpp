@@ -1,90 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "receiver/stdout_sink.hpp"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <poll.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <climits>
-#include <thread>
-
 namespace pwh::receiver {
 
 namespace {
 
-/// Between looks at whether to give up, and at a full disk.
-constexpr int pause_ms = 100;
-constexpr std::size_t batch = 64U << 10U;
-
-mode_t kind_of(int fd) {
-    struct stat info {};
-    return ::fstat(fd, &info) == 0 ? info.st_mode & S_IFMT : 0;
-}
-
-UniqueFd open_pipe_again(int fd) {
-    if (kind_of(fd) != S_IFIFO) return {};
-    const auto path = fmt::format("/proc/self/fd/{}", fd);
-    return UniqueFd(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
-}
+constexpr std::size_t batch_limit = 64U << 10U;
 
 }  // namespace
 
-StdoutSink::StdoutSink(int fd)
-    : own_(open_pipe_again(fd)), fd_(own_ ? own_.get() : fd), waits_(kind_of(fd) != S_IFREG) {
-    text_.reserve(batch);  // what is in hand is written even where there is no memory left
+StdoutSink::StdoutSink(int fd) : output_(fd) {
+    text_.reserve(batch_limit);  // what is in hand is written even where there is no memory left
 }
 
 std::size_t StdoutSink::batch_bytes() const {
-    return batch;
-}
-
-bool StdoutSink::wait_writable(bool& closed) const {
-    struct pollfd poller {
-        fd_, POLLOUT, 0
-    };
-    const int ready = ::poll(&poller, 1, pause_ms);
-    if (ready > 0 && (poller.revents & (POLLERR | POLLNVAL)) != 0) closed = true;
-    return ready > 0 && (poller.revents & POLLOUT) != 0;
-}
-
-bool StdoutSink::gone() const {
-    if ((::fcntl(fd_, F_GETFL) & O_ACCMODE) == O_RDONLY) return true;
-    struct pollfd poller {
-        fd_, 0, 0
-    };
-    return waits_ && ::poll(&poller, 1, 0) > 0 && (poller.revents & (POLLERR | POLLNVAL)) != 0;
-}
-
-StdoutSink::Outcome StdoutSink::write_text(std::string_view text, std::size_t& written) {
-    bool ask_first = waits_ && !own_;
-    while (written < text.size()) {
-        if (interrupted_) return Outcome::interrupted;
-        bool closed = false;
-        if (ask_first && !wait_writable(closed)) {
-            if (closed) return Outcome::closed;
-            continue;
-        }
-        // poll(2) promises room for PIPE_BUF bytes; a larger write may block.
-        const bool may_block = waits_ && !own_;
-        const auto left = text.size() - written;
-        const auto size = may_block ? std::min<std::size_t>(left, PIPE_BUF) : left;
-        const auto n = ::write(fd_, text.data() + written, size);
-        if (n >= 0) {
-            written += static_cast<std::size_t>(n);
-        } else if (errno == EAGAIN && own_) {
-            ask_first = true;
-        } else if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EAGAIN) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
-        } else if (errno != EINTR) {
-            return Outcome::closed;
-        }
-    }
-    return Outcome::written;
+    return batch_limit;
 }
 
 Sink::Result StdoutSink::write(std::span<const std::shared_ptr<Delivery>> batch) {
@@ -94,9 +24,9 @@ Sink::Result StdoutSink::write(std::span<const std::shared_ptr<Delivery>> batch)
     }
     // One alone may be of any size, and needs no copy.
     std::size_t written = 0;
-    const auto outcome = write_text(batch.size() > 1 ? text_ : batch.front()->lines, written);
+    const auto outcome = output_.write(batch.size() > 1 ? text_ : batch.front()->lines, written);
     Result result;
-    result.closed = outcome == Outcome::closed;
+    result.closed = outcome == LineOutput::Outcome::closed;
     std::size_t end = 0;
     for (const auto& delivery : batch) {
         end += delivery->lines.size();

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <string>
-#include <string_view>
 
-#include "base/file.hpp"
+#include "receiver/line_output.hpp"
 #include "receiver/sink.hpp"
 
 namespace pwh::receiver {
 
-/// Lines into a descriptor: safe is what write(2) took. Waits while a pipe is full or a disk has no
-/// room, and goes on where it stopped, so that no line is ever broken by another.
+/// Lines to stdout: safe is what write(2) took.
 class StdoutSink final : public Sink {
   public:
     /// The descriptor stays the caller's.
@@ -19,20 +16,11 @@ class StdoutSink final : public Sink {
 
     std::size_t batch_bytes() const override;
     Result write(std::span<const std::shared_ptr<Delivery>> batch) override;
-    void interrupt() override { interrupted_ = true; }
-    bool gone() const override;
+    void interrupt() override { output_.interrupt(); }
+    bool gone() const override { return output_.gone(); }
 
   private:
-    enum class Outcome { written, interrupted, closed };
-    Outcome write_text(std::string_view text, std::size_t& written);
-    bool wait_writable(bool& closed) const;
-
-    /// The same pipe, opened again: not to block is a property of what was opened, which others
-    /// share.
-    UniqueFd own_;
-    int fd_;
-    bool waits_;  ///< a pipe, socket or terminal: may be full
-    std::atomic<bool> interrupted_{false};
+    LineOutput output_;
     std::string text_;
 };
 

@@ -37,15 +37,22 @@ Writer::Collected Writer::collect() {
     return std::exchange(collected_, {{}, collected_.closed});
 }
 
-Batch Writer::next_batch(std::unique_lock<std::mutex>& lock) {
+/// Empty when nothing came within `patience`, or when the thread is to end.
+Batch Writer::next_batch(std::unique_lock<std::mutex>& lock,
+                         std::optional<std::chrono::milliseconds> patience) {
     Batch batch;
     std::size_t bytes = 0;
+    const auto ready = [this] { return stopping_ || !waiting_.empty(); };
     for (;;) {
-        work_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+        if (!patience) {
+            work_.wait(lock, ready);
+        } else if (!work_.wait_for(lock, *patience, ready)) {
+            return batch;
+        }
         while (!waiting_.empty()) {
             auto& next = waiting_.front();
             if (next->state == Delivery::State::waiting) {
-                bytes += next->lines.size();
+                bytes += next->bytes;
                 if (!batch.empty() && bytes > sink_.batch_bytes()) return batch;
                 next->state = Delivery::State::started;
                 batch.push_back(std::move(next));
@@ -67,19 +74,30 @@ void Writer::finish(const Batch& batch, const Sink::Result& result) {
 
 void Writer::run() {
     std::unique_lock lock(mutex_);
+    std::optional<std::chrono::milliseconds> patience(0);
     for (;;) {
-        const auto batch = next_batch(lock);
-        if (batch.empty()) break;
-        Sink::Result result{0, collected_.closed};
-        if (!result.closed) {
-            lock.unlock();
-            result = sink_.write(batch);
-            lock.lock();
-        }
-        finish(batch, result);
+        const auto batch = next_batch(lock, patience);
+        if (batch.empty() && stopping_) break;
+        if (!batch.empty()) write(lock, batch);
+        lock.unlock();
+        patience = sink_.maintain();
+        lock.lock();
     }
+    lock.unlock();
+    sink_.finish();
+    lock.lock();
     running_ = false;
     ended_.notify_all();
+}
+
+void Writer::write(std::unique_lock<std::mutex>& lock, const Batch& batch) {
+    Sink::Result result{0, collected_.closed};
+    if (!result.closed) {
+        lock.unlock();
+        result = sink_.write(batch);
+        lock.lock();
+    }
+    finish(batch, result);
 }
 
 bool Writer::stop(std::chrono::milliseconds patience) {

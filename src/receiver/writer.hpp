@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "receiver/sink.hpp"
@@ -39,7 +40,9 @@ class Writer {
 
   private:
     void run();
-    Batch next_batch(std::unique_lock<std::mutex>& lock);
+    Batch next_batch(std::unique_lock<std::mutex>& lock,
+                     std::optional<std::chrono::milliseconds> patience);
+    void write(std::unique_lock<std::mutex>& lock, const Batch& batch);
     void finish(const Batch& batch, const Sink::Result& result);
 
     Sink& sink_;

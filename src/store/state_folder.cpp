@@ -42,18 +42,6 @@ void make_folder(const std::filesystem::path& path) {
         fail("make the folder", path, errno);
 }
 
-/// A service that root has started once must still be able to use its own files.
-void take_owner(int fd, const std::filesystem::path& folder, const std::filesystem::path& file) {
-    struct stat wanted {};
-    if (::geteuid() != 0 || ::stat(folder.c_str(), &wanted) != 0) return;
-    struct stat found {};
-    if (::fstat(fd, &found) == 0 && found.st_uid == wanted.st_uid &&
-        found.st_gid == wanted.st_gid) {
-        return;
-    }
-    if (::fchown(fd, wanted.st_uid, wanted.st_gid) != 0) fail("set the owner of", file, errno);
-}
-
 void sync_folder(const std::filesystem::path& folder) {
     const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     // Some file systems can't sync a folder, and need not.
@@ -105,6 +93,17 @@ class TemporaryFile {
 };
 
 }  // namespace
+
+void take_owner(int fd, const std::filesystem::path& folder, const std::filesystem::path& file) {
+    struct stat wanted {};
+    if (::geteuid() != 0 || ::stat(folder.c_str(), &wanted) != 0) return;
+    struct stat found {};
+    if (::fstat(fd, &found) == 0 && found.st_uid == wanted.st_uid &&
+        found.st_gid == wanted.st_gid) {
+        return;
+    }
+    if (::fchown(fd, wanted.st_uid, wanted.st_gid) != 0) fail("set the owner of", file, errno);
+}
 
 void StateFolder::create() const {
     make_folder(path_);

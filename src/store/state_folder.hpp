@@ -10,6 +10,10 @@
 
 namespace pwh::store {
 
+/// Run by root, gives what `fd` is open on the owner of `folder`: a service that root has started
+/// once must still be able to use its own files. Throws Error(failure) that names `file`.
+void take_owner(int fd, const std::filesystem::path& folder, const std::filesystem::path& file);
+
 /// Where pwh keeps what it writes: the folder 0700, files 0600, each replaced by rename after
 /// fsync. Safe with many pwh at once through the locks below. Run by root, new files take the
 /// folder's owner.

@@ -5,13 +5,17 @@
 
 namespace pwh::text {
 
-std::string to_hex(std::span<const unsigned char> bytes) {
+void put_hex(std::span<const unsigned char> bytes, char* out) {
     static constexpr char digits[] = "0123456789abcdef";
-    std::string hex(bytes.size() * 2, '\0');
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        hex[2 * i] = digits[bytes[i] >> 4U];
-        hex[2 * i + 1] = digits[bytes[i] & 0xFU];
+    for (const auto byte : bytes) {
+        *out++ = digits[byte >> 4U];
+        *out++ = digits[byte & 0xFU];
     }
+}
+
+std::string to_hex(std::span<const unsigned char> bytes) {
+    std::string hex(bytes.size() * 2, '\0');
+    put_hex(bytes, hex.data());
     return hex;
 }
 

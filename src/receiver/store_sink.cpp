@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "receiver/store_sink.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace pwh::receiver {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t batch_limit = 4U << 20U;
+constexpr milliseconds between_looks{1000};
+constexpr std::chrono::seconds between_warnings{60};
+
+std::int64_t ms_since_1970(WallTime time) {
+    return std::chrono::floor<milliseconds>(time).time_since_epoch().count();
+}
+
+}  // namespace
+
+void append_reference_keys(LineWriter& message, std::vector<std::uint64_t>& keys) {
+    for (std::size_t event = 0; event < message.events(); ++event) {
+        const auto reference = message.reference(event);
+        if (!reference.empty()) keys.push_back(store::reference_key(reference));
+    }
+}
+
+std::size_t read_references(std::string_view body, std::vector<std::uint64_t>& keys) {
+    LineWriter lines(LineFormat::event);
+    if (!lines.read(body)) return 0;
+    append_reference_keys(lines, keys);
+    return lines.events();
+}
+
+StoreSink::StoreSink(store::EventStore& store, std::optional<milliseconds> retain,
+                     const Diagnostics& diagnostics, WallClock clock,
+                     std::function<void(std::int64_t)> committed)
+    : store_(store),
+      retain_(retain),
+      diagnostics_(diagnostics),
+      clock_(std::move(clock)),
+      committed_(std::move(committed)) {}
+
+std::size_t StoreSink::batch_bytes() const {
+    return batch_limit;
+}
+
+Sink::Result StoreSink::write(std::span<const std::shared_ptr<Delivery>> batch) {
+    batch_.clear();
+    for (const auto& delivery : batch) {
+        batch_.push_back({ms_since_1970(delivery->received), delivery->message_id,
+                          delivery->trigger, delivery->subscription, delivery->body,
+                          delivery->events, &delivery->reference_keys});
+    }
+    try {
+        store_.append(batch_);
+    } catch (const Error& error) {
+        failed("events can't be stored, and are answered 503", error);
+        return {};
+    }
+    works();
+    committed_(store_.last_id());
+    return {batch.size(), false};
+}
+
+void StoreSink::failed(const char* what, const Error& error) {
+    failing_ = true;
+    const auto now = steady_clock::now();
+    if (warned_ != steady_clock::time_point{} && now - warned_ < between_warnings) return;
+    warned_ = now;
+    diagnostics_.warning(fmt::format("{}: {}", what, error.what()), error.hint());
+}
+
+void StoreSink::works() {
+    if (!failing_.exchange(false)) return;
+    warned_ = {};
+    diagnostics_.note(fmt::format("the event store {} works again", store_.path().string()));
+}
+
+std::optional<milliseconds> StoreSink::maintain() {
+    const auto now = steady_clock::now();
+    try {
+        if (now - looked_ >= between_looks) {
+            looked_ = now;
+            if (failing_) {
+                store_.probe();
+                works();
+            }
+            write_refusals();
+        }
+        if (failing_) return between_looks;
+        std::optional<std::int64_t> oldest;
+        if (retain_) oldest = ms_since_1970(clock_()) - retain_->count();
+        return store_.maintain(oldest) ? milliseconds(0) : between_looks;
+    } catch (const Error& error) {
+        failed("the event store can't be written", error);
+    }
+    return between_looks;
+}
+
+void StoreSink::note_refusals(const std::map<std::string, std::uint64_t, std::less<>>& by_reason) {
+    const std::lock_guard lock(mutex_);
+    if (refusals_ != by_reason) refusals_ = by_reason;
+}
+
+void StoreSink::write_refusals() {
+    std::map<std::string, std::uint64_t, std::less<>> now;
+    {
+        const std::lock_guard lock(mutex_);
+        now = refusals_;
+    }
+    std::map<std::string, std::uint64_t> more;
+    for (const auto& [reason, count] : now) {
+        const auto before = refusals_written_[reason];
+        if (count > before) more[reason] = count - before;
+    }
+    if (more.empty()) return;
+    store_.add_refusals(std::chrono::floor<std::chrono::hours>(clock_()).time_since_epoch().count(),
+                        more);
+    refusals_written_ = std::move(now);
+}
+
+}  // namespace pwh::receiver

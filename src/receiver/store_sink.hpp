@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/diagnostics.hpp"
+#include "receiver/lines.hpp"
+#include "receiver/sink.hpp"
+#include "store/event_store.hpp"
+
+namespace pwh::receiver {
+
+/// The keys of the references of the message that was read.
+void append_reference_keys(LineWriter& message, std::vector<std::uint64_t>& keys);
+
+/// The same of a body, for an EventStore that opens. Returns the number of its events.
+std::size_t read_references(std::string_view body, std::vector<std::uint64_t>& keys);
+
+/// Messages into the event store: safe is what is on disk. All that wait are one commit.
+class StoreSink final : public Sink {
+  public:
+    /// `retain`: older messages are removed. `committed` is told the newest id after each commit,
+    /// on the writer's thread.
+    StoreSink(store::EventStore& store, std::optional<std::chrono::milliseconds> retain,
+              const Diagnostics& diagnostics, WallClock clock,
+              std::function<void(std::int64_t)> committed);
+
+    std::size_t batch_bytes() const override;
+    bool needs_lines() const override { return false; }
+    Result write(std::span<const std::shared_ptr<Delivery>> batch) override;
+    void interrupt() override {}  // a commit is never given up half-way
+    std::optional<std::chrono::milliseconds> maintain() override;
+    void finish() override { write_refusals(); }
+    bool accepting() const override { return !failing_; }
+    void note_refusals(const std::map<std::string, std::uint64_t, std::less<>>& by_reason) override;
+
+  private:
+    void failed(const char* what, const Error& error);
+    void works();
+    void write_refusals();
+
+    store::EventStore& store_;
+    std::optional<std::chrono::milliseconds> retain_;
+    const Diagnostics& diagnostics_;
+    WallClock clock_;
+    std::function<void(std::int64_t)> committed_;
+    std::vector<store::NewMessage> batch_;
+    std::atomic<bool> failing_{false};
+    std::chrono::steady_clock::time_point warned_{};
+    std::chrono::steady_clock::time_point looked_{};  ///< at the refusals and at what fails
+    std::mutex mutex_;
+    std::map<std::string, std::uint64_t, std::less<>> refusals_;  ///< under the lock
+    std::map<std::string, std::uint64_t, std::less<>> refusals_written_;
+};
+
+}  // namespace pwh::receiver
