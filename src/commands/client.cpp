@@ -4,14 +4,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
 #include <system_error>
 
 #include "base/interrupt.hpp"
+#include "commands/http_options.hpp"
 #include "commands/signing_in.hpp"
 #include "net/retry.hpp"
-#include "preservica/redact.hpp"
 
 namespace pwh::commands {
 
@@ -19,39 +18,6 @@ namespace {
 
 constexpr std::size_t max_secret_file = 64U << 10U;
 constexpr std::size_t max_answer = 32U << 20U;  // a hundred thousand subscriptions
-
-std::chrono::milliseconds in_ms(double seconds) {
-    return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
-}
-
-net::ClientOptions client_options(const Context& context, const settings::Settings& settings) {
-    net::ClientOptions options;
-    options.connect_timeout = in_ms(settings.connect_timeout);
-    options.request_timeout = in_ms(settings.request_timeout);
-    options.ca_file = settings.ca_file;
-    options.max_response_bytes = max_answer;
-    options.cancelled = interrupted;
-    const auto& diagnostics = context.diagnostics;
-    if (diagnostics.verbosity() >= Verbosity::trace) {
-        const auto show = [&diagnostics](std::string_view mark, const std::string& text) {
-            for (std::size_t at = 0; at < text.size();) {
-                const auto end = std::min(text.find('\n', at), text.size());
-                diagnostics.trace(
-                    fmt::format("{} {}", mark, std::string_view(text).substr(at, end - at)));
-                at = end + 1;
-            }
-        };
-        const auto last = std::make_shared<net::ClientRequest>();
-        options.on_request = [show, last](const net::ClientRequest& request) {
-            *last = request;
-            show(">", preservica::redact(request));
-        };
-        options.on_response = [show, last](const net::ClientResponse& response) {
-            show("<", preservica::redact(response, *last));
-        };
-    }
-    return options;
-}
 
 net::RetryOptions retry_options(const Context& context) {
     auto options = net::system_retry_options(interrupted);
@@ -102,8 +68,8 @@ std::optional<std::string> server_key(const settings::Settings& settings) {
 }
 
 Client::Client(const Context& context, const settings::Settings& settings)
-    : http_(net::make_retrying_client(context.make_http(client_options(context, settings)),
-                                      retry_options(context))),
+    : http_(net::make_retrying_client(
+          context.make_http(http_options(context, settings, max_answer)), retry_options(context))),
       tokens_(token_keeper(context, settings, server_of(settings))),
       session_(*http_, server_of(settings), credentials_of(settings),
                sign_in_support(context, settings), tokens_.get(), context.diagnostics),

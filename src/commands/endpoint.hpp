@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -10,7 +11,7 @@
 namespace pwh::commands {
 
 /// How long `check` and `send` wait for an endpoint's answer, where --request-timeout says nothing.
-inline constexpr double endpoint_patience = 10;  // seconds
+inline constexpr std::chrono::seconds endpoint_patience{10};
 
 /// The URL of the endpoint to ask: the argument, else the setting. Throws UsageError.
 std::string endpoint_url(const std::string& argument, const settings::Settings& settings);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/http_client.hpp"
 
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -11,6 +10,7 @@
 #include <limits>
 
 #include "base/file.hpp"
+#include "net/curl_library.hpp"
 #include "net/transport_failure.hpp"
 #include "net/url.hpp"
 
@@ -19,10 +19,10 @@ namespace pwh::net {
 namespace {
 
 struct FreeEasy {
-    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+    void operator()(CURL* easy) const { curl_library().easy_cleanup(easy); }
 };
 struct FreeList {
-    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+    void operator()(curl_slist* list) const { curl_library().slist_free_all(list); }
 };
 using HeaderList = std::unique_ptr<curl_slist, FreeList>;
 
@@ -119,7 +119,7 @@ class Exchange {
 };
 
 void append(HeaderList& list, const std::string& line) {
-    auto* longer = curl_slist_append(list.get(), line.c_str());
+    auto* longer = curl_library().slist_append(list.get(), line.c_str());
     if (longer == nullptr) throw std::bad_alloc();
     // The list's first element stays where it is; only the first append makes it.
     if (!list) list.reset(longer);
@@ -154,8 +154,8 @@ long to_milliseconds(std::chrono::milliseconds time) {
 class CurlClient : public HttpClient {
   public:
     explicit CurlClient(ClientOptions options) : options_(std::move(options)) {
-        static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-        easy_.reset(ready == CURLE_OK ? curl_easy_init() : nullptr);
+        static const CURLcode ready = curl_.global_init(CURL_GLOBAL_DEFAULT);
+        easy_.reset(ready == CURLE_OK ? curl_.easy_init() : nullptr);
         if (!easy_) throw Error(ExitCode::failure, "libcurl cannot be started");
     }
 
@@ -169,12 +169,12 @@ class CurlClient : public HttpClient {
         if (options_.on_request) options_.on_request(request);
         Exchange exchange(request, options_);
         const auto headers = header_list(request);
-        curl_easy_reset(easy_.get());
+        curl_.easy_reset(easy_.get());
         set_connection(*url);
         set_request(request, exchange, headers);
-        const auto code = curl_easy_perform(easy_.get());
+        const auto code = curl_.easy_perform(easy_.get());
         if (code != CURLE_OK) throw explain_transport(code, facts(*url, exchange));
-        curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &exchange.response.status);
+        curl_.easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &exchange.response.status);
         if (options_.on_response) options_.on_response(exchange.response);
         return std::move(exchange.response);
     }
@@ -182,10 +182,10 @@ class CurlClient : public HttpClient {
   private:
     template <typename Value>
     void set(CURLoption option, Value value) {
-        const auto code = curl_easy_setopt(easy_.get(), option, value);
+        const auto code = curl_.easy_setopt(easy_.get(), option, value);
         if (code != CURLE_OK) {
             throw Error(ExitCode::failure, fmt::format("libcurl cannot do what pwh needs: {}",
-                                                       curl_easy_strerror(code)));
+                                                       curl_.easy_strerror(code)));
         }
     }
 
@@ -258,8 +258,8 @@ class CurlClient : public HttpClient {
         failed.sent = exchange.sent;
         failed.too_large = exchange.too_large;
         failed.cancelled = exchange.cancelled;
-        curl_easy_getinfo(easy_.get(), CURLINFO_SSL_VERIFYRESULT, &failed.verify_result);
-        curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &failed.proxy_status);
+        curl_.easy_getinfo(easy_.get(), CURLINFO_SSL_VERIFYRESULT, &failed.verify_result);
+        curl_.easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &failed.proxy_status);
         failed.proxy_variable = proxy_variable(url, process_environment());
         failed.ca_file = options_.ca_file;
         failed.connect_timeout = options_.connect_timeout;
@@ -268,6 +268,7 @@ class CurlClient : public HttpClient {
         return failed;
     }
 
+    const CurlLibrary& curl_ = curl_library();
     ClientOptions options_;
     std::unique_ptr<CURL, FreeEasy> easy_;
 };

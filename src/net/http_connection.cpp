@@ -2,6 +2,7 @@
 #include "net/http_connection.hpp"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <boost/asio/error.hpp>
 #include <iterator>
@@ -336,6 +337,11 @@ void Connection::check_deadline(Time now) {
         case State::closed:
             break;
     }
+}
+
+bool Connection::has_input() {
+    char byte = 0;
+    return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void Connection::become(State state) {

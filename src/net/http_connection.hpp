@@ -53,6 +53,8 @@ class Connection final : public Reply::Target, public std::enable_shared_from_th
     void turn_away();
     /// Ends what has taken too long.
     void check_deadline(Time now);
+    /// Whether bytes have come that are not read yet.
+    bool has_input();
     void close();
 
     void answer(std::uint64_t request, const Response& response) override;

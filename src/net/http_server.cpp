@@ -27,6 +27,8 @@ constexpr std::chrono::milliseconds tick{500};
 constexpr std::chrono::milliseconds accept_pause{100};
 /// How many that are only told "no room" may be open beside the connections.
 constexpr std::size_t turned_away_at_once = 64;
+/// How many idle connections a new one may cost a look at.
+constexpr std::size_t most_looked_at = 32;
 
 /// A socket that listens, and Asio's hold on a duplicate of it: each closes its own.
 struct Acceptor {
@@ -65,6 +67,7 @@ class HttpServer::Implementation : public std::enable_shared_from_this<HttpServe
     void accept(Acceptor& acceptor);
     void on_accept(Acceptor& acceptor, error_code error, Connection::Socket socket);
     void enter(Connection::Socket socket);
+    bool displace_idle();
     void on_tick();
     template <typename Visit>
     void each_connection(Visit visit);
@@ -96,7 +99,7 @@ void HttpServer::Implementation::on_accept(Acceptor& acceptor, error_code error,
                                            Connection::Socket socket) {
     if (error) {
         // Out of descriptors or memory: one idle connection less, and no spinning.
-        if (!pool_.idle.empty()) pool_.idle.front()->close();
+        displace_idle();
         acceptor.retry = loop_.after(accept_pause, [this, &acceptor] { accept(acceptor); });
         return;
     }
@@ -112,9 +115,7 @@ void HttpServer::Implementation::enter(Connection::Socket socket) {
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
                  sizeof on);  // of no use to a Unix socket, and no harm
-    if (connections() >= pool_.limits.connections && !pool_.idle.empty())
-        pool_.idle.front()->close();
-    const bool room = connections() < pool_.limits.connections;
+    const bool room = connections() < pool_.limits.connections || displace_idle();
     if (!room && connections() >= pool_.limits.connections + turned_away_at_once) return;
     auto transport = tls ? tls->transport(fd) : plain_transport(fd);
     const auto connection =
@@ -124,6 +125,19 @@ void HttpServer::Implementation::enter(Connection::Socket socket) {
     } else {
         connection->turn_away();
     }
+}
+
+/// Closes the connection that has idled longest, but none whose request has come and is yet to be
+/// read. False where that leaves none.
+bool HttpServer::Implementation::displace_idle() {
+    std::size_t looked_at = 0;
+    for (const auto& connection : pool_.idle) {
+        if (++looked_at > most_looked_at) break;
+        if (connection->has_input()) continue;
+        connection->close();
+        return true;
+    }
+    return false;
 }
 
 template <typename Visit>

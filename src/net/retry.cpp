@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/retry.hpp"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <random>
 #include <thread>
 #include <utility>
+
+#include "net/curl_library.hpp"
 
 namespace pwh::net {
 
@@ -160,7 +161,7 @@ std::optional<milliseconds> retry_after(const ClientResponse& response, WallTime
         if (value.size() > longest_number) return longest_asked;
         return std::min<milliseconds>(std::chrono::seconds(std::stol(value)), longest_asked);
     }
-    const auto date = curl_getdate(value.c_str(), nullptr);
+    const auto date = curl_library().getdate(value.c_str(), nullptr);
     if (date < 0) return std::nullopt;
     const auto left =
         std::chrono::ceil<milliseconds>(std::chrono::system_clock::from_time_t(date) - now);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "net/curl_library.hpp"
+
 namespace pwh::net {
 
 namespace {
@@ -218,7 +220,8 @@ class Explainer {
                 case CURLE_ABORTED_BY_CALLBACK:
                     return "closed the connection while the request was under way";
                 default:
-                    return fmt::format("cannot be talked to: {}", curl_easy_strerror(code));
+                    return fmt::format("cannot be talked to: {}",
+                                       curl_library().easy_strerror(code));
             }
         }();
         return error(Kind::broken, fmt::format("{} {}", peer_, what),

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "preservica/probe.hpp"
+
 namespace pwh::sandbox {
 
 namespace {
@@ -113,14 +115,8 @@ void Deliverer::wait_for_work(Lock& lock) {
 
 bool Deliverer::deliver(net::HttpClient& http, preservica::Signer& signer,
                         const Delivery& delivery) const {
-    net::ClientRequest request;
-    request.method = "POST";
-    request.url = subscription_.wanted.url;
-    request.headers = {
-        {"Content-Type", "application/json"},
-        {std::string(preservica::signature_header), signer.sign_event(delivery.body)}};
-    request.body = delivery.body;
-    request.chunked = true;
+    const auto request = preservica::event_request(subscription_.wanted.url, delivery.body,
+                                                   signer.sign_event(delivery.body));
     std::string outcome;
     bool delivered = false;
     try {

@@ -7,9 +7,9 @@
 
 #include "crypto/crypto.hpp"
 #include "preservica/failure.hpp"
+#include "preservica/probe.hpp"
 #include "preservica/signature.hpp"
 #include "sandbox/identifiers.hpp"
-#include "text/percent.hpp"
 
 namespace pwh::sandbox {
 
@@ -20,17 +20,6 @@ std::span<const unsigned char> as_bytes(std::string_view text) {
 }
 
 }  // namespace
-
-std::string challenge_url(const std::string& url, std::string_view code) {
-    auto joined = url.substr(0, url.find('#'));
-    const auto query = joined.find('?');
-    if (query == std::string::npos) {
-        joined += '?';
-    } else if (query + 1 != joined.size() && !joined.ends_with('&')) {
-        joined += '&';
-    }
-    return fmt::format("{}{}={}", joined, preservica::challenge_parameter, text::form_encode(code));
-}
 
 std::optional<std::string> fault_of_challenge_answer(const net::ClientResponse& answer,
                                                      const std::string& code,
@@ -56,11 +45,9 @@ std::optional<std::string> fault_of_challenge_answer(const net::ClientResponse& 
 std::optional<std::string> run_handshake(net::HttpClient& http,
                                          const preservica::NewSubscription& wanted) {
     const auto code = random_uuid();
-    net::ClientRequest request;
-    request.method = "POST";
-    request.url = challenge_url(wanted.url, code);
     try {
-        return fault_of_challenge_answer(http.perform(request), code, wanted.secret);
+        const auto answer = http.perform(preservica::handshake_request(wanted.url, code));
+        return fault_of_challenge_answer(answer, code, wanted.secret);
     } catch (const Error& error) {
         return error.what();
     }

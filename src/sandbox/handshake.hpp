@@ -3,15 +3,11 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "net/http_client.hpp"
 #include "preservica/subscriptions.hpp"
 
 namespace pwh::sandbox {
-
-/// The URL that a challenge goes to: the code joins the query that is there.
-std::string challenge_url(const std::string& url, std::string_view code);
 
 /// What is wrong with the answer to a challenge, in words; nothing when it passes.
 std::optional<std::string> fault_of_challenge_answer(const net::ClientResponse& answer,

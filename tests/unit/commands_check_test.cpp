@@ -1,112 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
-#include <algorithm>
-#include <functional>
-#include <map>
 #include <nlohmann/json.hpp>
+#include <vector>
 
-#include "commands/check.hpp"
-#include "crypto/crypto.hpp"
-#include "preservica/signature.hpp"
-#include "text/hex.hpp"
-#include "text/percent.hpp"
+#include "commands_check_endpoint.hpp"
 #include "text/utf8.hpp"
 
-namespace pwh::commands {
+namespace pwh::commands::check_test {
 
 namespace {
-
-using namespace std::chrono_literals;
-using net::ClientRequest;
-using net::ClientResponse;
-using net::TransportError;
-using Time = std::chrono::steady_clock::time_point;
-
-const std::string secret = "0123456789abcdef0123456789abcdef";
-
-std::string header(const ClientRequest& request, const std::string& lower_name) {
-    for (const auto& [name, value] : request.headers) {
-        auto lower = name;
-        std::transform(lower.begin(), lower.end(), lower.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        if (lower == lower_name) return value;
-    }
-    return {};
-}
-
-/// A receiver without fault, until a test breaks a part of it.
-class Endpoint : public net::HttpClient {
-  public:
-    ClientResponse perform(const ClientRequest& request) override {
-        ++requests;
-        now += 1ms;
-        if (before) before(request);
-        const auto code = find_code(request);
-        if (!code) return {on_event(request), {}, {}};
-        if (request.method != "POST") return {405, {}, {}};
-        if (!may_sign(*code)) return {400, {}, {}};
-        const auto digest = crypto::HmacSha256(own_secret)({*code});
-        return {200, {}, preservica::challenge_answer(*code, text::to_hex(digest))};
-    }
-
-    std::optional<std::string> find_code(const ClientRequest& request) const {
-        std::optional<std::string> found;
-        const auto query = request.url.find('?');
-        auto form = query == std::string::npos ? std::string() : request.url.substr(query + 1);
-        const bool is_form = header(request, "content-type").ends_with("urlencoded");
-        if (reads_forms && is_form) form += "&" + request.body;
-        for (const auto& [name, value] : text::parse_form(form)) {
-            if (name == "challengeCode" && (!found || takes_last)) found = value;
-        }
-        if (found && decodes_twice) found = text::form_decode(*found);
-        return found;
-    }
-
-    std::string own_secret = secret;
-    std::function<bool(const std::string&)> may_sign = preservica::is_signable;
-    std::function<long(const ClientRequest&)> on_event = [this](const ClientRequest& request) {
-        return is_right(request) ? 200 : 401;
-    };
-    std::function<void(const ClientRequest&)> before;
-    bool takes_last = false;
-    bool reads_forms = false;
-    bool decodes_twice = false;
-
-    bool is_right(const ClientRequest& request) const {
-        return header(request, "preservica-signature") ==
-               preservica::Signer(own_secret).sign_event(request.body);
-    }
-
-    std::size_t requests = 0;
-    Time now{};
-};
-
-std::map<std::string, CheckResult> results_of(Endpoint& endpoint,
-                                              const std::string& url = "https://h.example/p") {
-    EndpointCheck check(endpoint, url, secret, WallTime{}, [&endpoint] { return endpoint.now; });
-    std::map<std::string, CheckResult> results;
-    for (auto& each : check.run()) {
-        CHECK_FALSE(each.explanation.empty());
-        CHECK(each.explanation.find(secret) == std::string::npos);
-        const auto name = each.name;
-        CHECK(results.emplace(name, std::move(each)).second);
-    }
-    return results;
-}
-
-/// The names of those with that verdict.
-std::string named(const std::map<std::string, CheckResult>& results, Verdict verdict) {
-    std::string names;
-    for (const auto& [name, result] : results) {
-        if (result.verdict == verdict) names += (names.empty() ? "" : " ") + name;
-    }
-    return names;
-}
-
-bool says(const CheckResult& result, const std::string& text) {
-    return result.explanation.find(text) != std::string::npos;
-}
 
 TEST_CASE("a receiver without fault passes every check") {
     Endpoint endpoint;
@@ -117,101 +18,6 @@ TEST_CASE("a receiver without fault passes every check") {
     CHECK(results.size() == 11);
     CHECK(endpoint.requests == EndpointCheck::planned_requests);
     CHECK(results.at("event").took == 1ms);
-}
-
-TEST_CASE("a receiver that signs any code is open to forgery") {
-    Endpoint endpoint;
-    endpoint.may_sign = [](const std::string&) { return true; };
-    const auto results = results_of(endpoint);
-    CHECK(named(results, Verdict::fail) == "oracle");
-    const auto& oracle = results.at("oracle");
-    CHECK(says(oracle, "OPEN TO FORGERY"));
-    CHECK(says(oracle, "in the query"));
-    CHECK(says(oracle, "preservica-webhook-auth"));
-}
-
-TEST_CASE("holes that only one form of the attack finds") {
-    Endpoint endpoint;
-    const auto looks_harmless = [](const std::string& code) {
-        return !code.starts_with("preservica");
-    };
-    SUBCASE("the raw text is looked at, the decoded one signed") {
-        endpoint.before = [&](const ClientRequest& request) {
-            const bool visible = request.url.find("preservica-webhook-auth") != std::string::npos;
-            endpoint.may_sign = [visible](const std::string&) { return !visible; };
-        };
-        CHECK(says(results_of(endpoint).at("oracle"), "with every character escaped"));
-    }
-    SUBCASE("the first code is looked at, the last signed") {
-        endpoint.takes_last = true;
-        endpoint.before = [&](const ClientRequest& request) {
-            const auto first = request.url.find("challengeCode=");
-            const bool fine =
-                first != std::string::npos && looks_harmless(request.url.substr(first + 14));
-            endpoint.may_sign = [fine](const std::string&) { return fine; };
-        };
-        CHECK(says(results_of(endpoint).at("oracle"), "behind a harmless one"));
-    }
-    SUBCASE("forms are read, too") {
-        endpoint.reads_forms = true;
-        endpoint.before = [&](const ClientRequest& request) {
-            const bool in_query = request.url.find('?') != std::string::npos;
-            endpoint.may_sign = [in_query, looks_harmless](const std::string& code) {
-                return !in_query || looks_harmless(code);
-            };
-        };
-        CHECK(says(results_of(endpoint).at("oracle"), "as a form in the body"));
-    }
-    SUBCASE("a text that is decoded once is looked at, one decoded twice signed") {
-        endpoint.decodes_twice = true;
-        endpoint.before = [&](const ClientRequest& request) {
-            const auto query =
-                request.url.substr(std::min(request.url.find('?'), request.url.size()));
-            const bool fine =
-                text::form_decode(query).value_or("").find("=preservica-") == std::string::npos;
-            endpoint.may_sign = [fine](const std::string&) { return fine; };
-        };
-        const auto results = results_of(endpoint);
-        CHECK(says(results.at("oracle"), "escaped twice"));
-    }
-    CHECK(named(results_of(endpoint), Verdict::fail) == "oracle");
-}
-
-TEST_CASE("an oracle under another secret is seen by what it answers") {
-    Endpoint endpoint;
-    endpoint.own_secret = "quite another secret";
-    endpoint.may_sign = [](const std::string&) { return true; };
-    const auto results = results_of(endpoint);
-    CHECK(named(results, Verdict::fail) == "content-length event handshake oracle");
-    CHECK(says(results.at("oracle"), "seems OPEN TO FORGERY"));
-    CHECK(says(results.at("event"), "another secret"));
-    CHECK(named(results, Verdict::warn) == "non-ascii repeat");
-}
-
-TEST_CASE("a receiver under another secret that signs no forged event is not accused") {
-    Endpoint endpoint;
-    endpoint.own_secret = "quite another secret";
-    endpoint.takes_last = true;
-    const auto results = results_of(endpoint);
-    CHECK(results.at("oracle").verdict == Verdict::pass);
-}
-
-TEST_CASE("what an answer betrays") {
-    const std::string forged(64, 'a');
-    const std::vector<std::string> forgeries{forged};
-    const auto judge = [&](const ClientResponse& answer, bool knows, bool other = false) {
-        return judge_oracle_answer(answer, forgeries, knows, other);
-    };
-    const std::string hex(64, '7');
-    CHECK(judge({200, {}, "x" + forged}, true) == Betrayal::signed_it);
-    CHECK(judge({200, {}, std::string(64, 'A')}, true) == Betrayal::signed_it);
-    CHECK(judge({500, {{"X-Debug", "s=" + forged}}, ""}, false) == Betrayal::signed_it);
-    CHECK(judge({200, {}, forged.substr(1)}, true) == Betrayal::none);
-    CHECK(judge({200, {}, "\"" + hex + "\""}, false) == Betrayal::seems_signed_it);
-    CHECK(judge({200, {}, hex}, true) == Betrayal::none);
-    CHECK(judge({200, {}, hex}, false, true) == Betrayal::none);
-    CHECK(judge({400, {}, hex}, false) == Betrayal::none);
-    CHECK(judge({200, {}, hex + "7"}, false) == Betrayal::none);
 }
 
 TEST_CASE("a receiver that does not read chunked bodies is told from one that refuses all") {
@@ -400,4 +206,4 @@ TEST_CASE("results as TSV, JSON, and a table that wraps its words") {
 
 }  // namespace
 
-}  // namespace pwh::commands
+}  // namespace pwh::commands::check_test

@@ -72,6 +72,7 @@ TEST_CASE("a challenge code joins the query that the URL has") {
     CHECK(handshake_request(url + "?k=v", "c").url == url + "?k=v&challengeCode=c");
     CHECK(handshake_request(url + "?", "c").url == url + "?challengeCode=c");
     CHECK(handshake_request(url + "?k&", "c").url == url + "?k&challengeCode=c");
+    CHECK(handshake_request(url + "#top", "c").url == url + "?challengeCode=c");
     CHECK(handshake_request(url, "c").method == "POST");
 }
 

@@ -55,6 +55,13 @@ TEST_CASE("each event has a line; one that is no object comes as value") {
     CHECK(lines_of(R"({"a":1,"events":[]})").empty());
 }
 
+TEST_CASE("an entry that is no object wins over a field of the message's that is called value") {
+    CHECK(lines_of(R"({"value":1,"a":2,"events":["x",{"b":3},{"value":4}],"v\u0061lue":5})") ==
+          start + ",\"a\":2,\"value\":\"x\"}\n" + start +
+              R"(,"value":1,"a":2,"v\u0061lue":5,"b":3})" + "\n" + start +
+              ",\"a\":2,\"value\":4}\n");
+}
+
 TEST_CASE("a message without an events array is one line as it is") {
     CHECK(lines_of(R"({"a":1})") == start + ",\"a\":1}\n");
     CHECK(lines_of(R"({"a":1,"events":5})") == start + ",\"a\":1,\"events\":5}\n");

@@ -352,16 +352,6 @@ TEST_CASE("the flag for identifiers is a boolean, or its name, or left out") {
     CHECK_FALSE(flag(""));
 }
 
-TEST_CASE("the challenge's code joins the query that is there") {
-    using sandbox::challenge_url;
-    CHECK(challenge_url("http://h", "c") == "http://h?challengeCode=c");
-    CHECK(challenge_url("http://h/p", "c") == "http://h/p?challengeCode=c");
-    CHECK(challenge_url("http://h/p?", "c") == "http://h/p?challengeCode=c");
-    CHECK(challenge_url("http://h/p?a=1", "c") == "http://h/p?a=1&challengeCode=c");
-    CHECK(challenge_url("http://h/p?a=1&", "c") == "http://h/p?a=1&challengeCode=c");
-    CHECK(challenge_url("http://h/p#top", "c d") == "http://h/p?challengeCode=c+d");
-}
-
 TEST_CASE("only the right answer to a challenge passes") {
     const auto fault = [](long status, const std::string& body) {
         return sandbox::fault_of_challenge_answer({status, {}, body}, "code", "secret")
