@@ -11,15 +11,18 @@
 #include <new>
 #include <thread>
 
+#include "app/completion.hpp"
 #include "app/help.hpp"
 #include "base/interrupt.hpp"
 #include "commands/check.hpp"
+#include "commands/events.hpp"
 #include "commands/list.hpp"
 #include "commands/listen.hpp"
 #include "commands/sandbox.hpp"
 #include "commands/secret.hpp"
 #include "commands/send.hpp"
 #include "commands/sign.hpp"
+#include "commands/status.hpp"
 #include "commands/subscribe.hpp"
 #include "commands/unsubscribe.hpp"
 #include "commands/verify.hpp"
@@ -55,6 +58,11 @@ constexpr std::array table{
             bind_command<commands::SignOptions, commands::setup_sign, commands::run_sign>},
     Command{"verify", "tell whether a signature is that of an event",
             bind_command<commands::VerifyOptions, commands::setup_verify, commands::run_verify>},
+    Command{"events", "read the event store: print, follow, count, or hand to a command",
+            bind_command<commands::EventsOptions, commands::setup_events, commands::run_events>,
+            true},
+    Command{"status", "tell whether events come in, for monitoring and cron",
+            bind_command<commands::StatusOptions, commands::setup_status, commands::run_status>},
     Command{"sandbox", "run a Preservica in miniature, to try pwh and to test scripts",
             bind_command<commands::SandboxOptions, commands::setup_sandbox, commands::run_sandbox>,
             true},
@@ -166,7 +174,8 @@ class Parser {
     explicit Parser(const std::vector<std::string>& arguments) {
         app_.name("pwh");
         app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-        app_.set_version_flag("--version", "pwh " PWH_VERSION);
+        app_.set_help_flag("-h,--help", "show this help");
+        app_.set_version_flag("--version", "pwh " PWH_VERSION, "show the version");
         app_.require_subcommand(
             0, 1);  // what follows a command is an argument, also where it reads like another
         add_globals(app_, globals);
@@ -210,6 +219,23 @@ class Parser {
     std::vector<commands::Run> runs_;
 };
 
+commands::Context make_context(const World& world, const Diagnostics& diagnostics,
+                               settings::Flags flags, std::vector<std::string> trailing) {
+    return {
+        .environment = world.environment,
+        .terminal = world.terminal,
+        .diagnostics = diagnostics,
+        .out = world.out,
+        .now = [] { return std::chrono::system_clock::now(); },
+        .sleep = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); },
+        .flags = std::move(flags),
+        .trailing = std::move(trailing),
+        .make_http =
+            [](net::ClientOptions options) { return net::make_http_client(std::move(options)); },
+        .ask = [](const std::string& prompt, bool secret) { return ask(prompt, secret); },
+    };
+}
+
 int dispatch(Parser& parser, Parsed parsed, const World& world, const Diagnostics& diagnostics) {
     commands::Run run;
     const auto* command = parser.chosen(run);
@@ -227,20 +253,23 @@ int dispatch(Parser& parser, Parsed parsed, const World& world, const Diagnostic
         throw UsageError("there is no command behind --",
                          fmt::format("pwh help {}", command->name));
     }
-    commands::Context context{
-        .environment = world.environment,
-        .terminal = world.terminal,
-        .diagnostics = diagnostics,
-        .out = world.out,
-        .now = [] { return std::chrono::system_clock::now(); },
-        .sleep = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); },
-        .flags = parser.globals.flags,
-        .trailing = std::move(parsed.trailing),
-        .make_http =
-            [](net::ClientOptions options) { return net::make_http_client(std::move(options)); },
-        .ask = [](const std::string& prompt, bool secret) { return ask(prompt, secret); },
-    };
+    auto context =
+        make_context(world, diagnostics, parser.globals.flags, std::move(parsed.trailing));
     return run(context);
+}
+
+/// Says nothing on stderr, which would land in the line that is being typed.
+int complete(std::vector<std::string> arguments, const World& world) {
+    arguments.erase(arguments.begin());
+    Parser parser(arguments);
+    const Diagnostics diagnostics(world.error_fd, Verbosity::quiet);
+    auto context = make_context(world, diagnostics, {}, {});
+    try {
+        world.out.write(completions(parser.app(), arguments, context));
+    } catch (const std::exception&) {
+        return static_cast<int>(ExitCode::failure);
+    }
+    return 0;
 }
 
 }  // namespace
@@ -250,6 +279,9 @@ std::span<const commands::Command> command_table() {
 }
 
 int run(const std::vector<std::string>& arguments, const World& world) {
+    if (!arguments.empty() && arguments.front() == completion_command) {
+        return complete(arguments, world);
+    }
     auto parsed = split_trailing(arguments);
     Parser parser(parsed.arguments);
     Diagnostics diagnostics(world.error_fd);

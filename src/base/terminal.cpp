@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/terminal.hpp"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -77,6 +78,11 @@ Terminal detect_terminal() {
         terminal.columns = size.ws_col;
     }
     return terminal;
+}
+
+bool is_in_foreground() {
+    const UniqueFd terminal(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    return terminal && ::tcgetpgrp(terminal.get()) == ::getpgrp();
 }
 
 std::string ask(const std::string& prompt, bool secret) {

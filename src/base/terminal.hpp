@@ -16,6 +16,9 @@ struct Terminal {
 
 Terminal detect_terminal();
 
+/// Whether a key such as Ctrl-C reaches this process group, and so a child, from the terminal.
+bool is_in_foreground();
+
 /// Asks on stderr and reads one line from stdin, without echo when `secret`. The terminal's state
 /// is restored also when a signal ends the program. Throws Error(failure) at end of input.
 std::string ask(const std::string& prompt, bool secret);

@@ -18,6 +18,7 @@
 
 #include "base/child.hpp"
 #include "base/file.hpp"
+#include "base/terminal.hpp"
 #include "commands/selection.hpp"
 #include "net/event_loop.hpp"
 #include "net/url.hpp"
@@ -137,12 +138,6 @@ void on_ending_signals(net::EventLoop& loop, const Handler& handler) {
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
         if (!is_ignored(signal)) loop.on_signals({signal}, handler);
     }
-}
-
-/// Whether a key such as Ctrl-C reaches this process group, and so the command, from the terminal.
-bool is_in_foreground() {
-    const UniqueFd terminal(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY));
-    return terminal && ::tcgetpgrp(terminal.get()) == ::getpgrp();
 }
 
 int serve_until_signal(net::EventLoop& loop, Context& context, const std::string& authority) {
