@@ -19,8 +19,9 @@ constexpr auto exit_codes =
     R"(0  done (a filter that matches nothing is done, too)
 1  any other failure
 2  the command line or a setting is wrong
-3  check, send: the endpoint failed or did not answer; verify: the signature does not match;
-   subscribe: Preservica refused because the endpoint did not pass the handshake
+3  check, send: the endpoint failed or did not answer; verify: the signature
+   does not match; subscribe: Preservica refused because the endpoint did not
+   pass the handshake
 4  not authenticated: no or wrong credentials, second factor missing
 5  not allowed: the user lacks the role
 6  no such subscription (secret: none stored)
@@ -28,7 +29,8 @@ constexpr auto exit_codes =
 8  time ran out before --max-events were seen
 9  status: something is wrong
 
-sandbox -- COMMAND exits with COMMAND's code: 126 cannot run, 127 not found, 128+N ended by signal N.
+sandbox -- COMMAND exits with COMMAND's code, and so does events -- COMMAND where
+it is not 0: 126 cannot run, 127 not found, 128+N ended by signal N.
 Where several things fail in one run, the first decides.
 )";
 

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <chrono>
+#include <cmath>
 
 #include "commands/client.hpp"
 #include "commands/event_store_path.hpp"
@@ -61,6 +62,7 @@ void check_events_options(const EventsOptions& options, bool has_command) {
     refuse_empty("--store", options.store);
     refuse_empty("--entity", options.entity);
     refuse_empty("--cursor-file", options.cursor_file);
+    if (std::isnan(options.timeout)) throw UsageError("--timeout is no number", "pwh help events");
     if (!options.stats && !options.format.empty()) {
         throw UsageError("-o is for --stats: events are printed as JSON lines",
                          "leave it out, or give --stats");

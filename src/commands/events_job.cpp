@@ -37,9 +37,9 @@ EventsJob::EventsJob(Context& context, const EventsOptions& options,
                      const settings::Settings& settings)
     : context_(context),
       options_(options),
-      reader_(open_event_store(event_store_path(options.store.value_or(""), settings))),
       lines_(lines_options(context, options)),
-      until_ms_(lines_.stop_ms ? lines_.stop_ms : lines_.query.until_ms) {
+      until_ms_(lines_.stop_ms ? lines_.stop_ms : lines_.query.until_ms),
+      reader_(open_event_store(event_store_path(options.store.value_or(""), settings))) {
     if (options.cursor_file) {
         cursor_.emplace(*options.cursor_file, reader_.store_id(), reader_.last_id());
     }

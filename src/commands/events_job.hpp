@@ -42,11 +42,11 @@ class EventsJob {
   private:
     Context& context_;
     const EventsOptions& options_;
+    EventLinesOptions lines_;
+    std::optional<std::int64_t> until_ms_;
     InterruptWatch watch_;
     store::EventReader reader_;
     std::optional<store::CursorFile> cursor_;
-    EventLinesOptions lines_;
-    std::optional<std::int64_t> until_ms_;
     std::optional<std::chrono::steady_clock::time_point> deadline_;
 };
 

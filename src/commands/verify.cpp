@@ -14,7 +14,7 @@ namespace {
 constexpr auto footer =
     R"(Exits with 0 where the signature is that of the body, and with 3 where it is not, or is none at all. The body
 is read from FILE or stdin, byte for byte: as it came, before anything parsed it. Where several secrets are
-stored, any of them will do. In scripts: pwh verify --signature "$HTTP_PRESERVICA_SIGNATURE" && …)";
+stored, any of them will do. In scripts: pwh verify --signature "$HTTP_PRESERVICA_SIGNATURE" && ./handle)";
 
 }  // namespace
 

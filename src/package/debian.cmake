@@ -10,8 +10,7 @@ endfunction()
 file(GLOB manuals ${root}/share/man/man1/*.1)
 compress(${manuals})
 file(REMOVE ${documents}/LICENSE) # copyright says where it is
-file(INSTALL ${CPACK_PWH_FOLDER}/copyright DESTINATION ${documents}
-     PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+configure_file(${CPACK_PWH_FOLDER}/copyright ${documents}/copyright COPYONLY)
 string(TIMESTAMP PWH_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)
 configure_file(${CPACK_PWH_FOLDER}/changelog.in ${documents}/changelog.Debian @ONLY)
 compress(${documents}/changelog.Debian)

@@ -12,7 +12,7 @@ file(GLOB PWH_UNITS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/service/*.servic
      ${PROJECT_SOURCE_DIR}/src/service/*.socket ${PROJECT_SOURCE_DIR}/src/service/*.timer)
 install(FILES ${PWH_UNITS} DESTINATION lib/systemd/system)
 
-set(PWH_MAINTAINER "pwh maintainers <pwh@localhost.localdomain>" CACHE STRING
+set(PWH_MAINTAINER "pwh maintainers <pwh@example.org>" CACHE STRING
     "Who answers for the package: Name <address>")
 
 set(CPACK_GENERATOR DEB)
@@ -28,7 +28,6 @@ nothing that it accepted. Made for shell scripts, cron and systemd.")
 set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE
     GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
-set(CPACK_OUTPUT_FILE_PREFIX ${PROJECT_BINARY_DIR})
 
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)

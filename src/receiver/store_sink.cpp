@@ -59,7 +59,7 @@ Sink::Result StoreSink::write(std::span<const std::shared_ptr<Delivery>> batch) 
     try {
         store_.append(batch_);
     } catch (const Error& error) {
-        failed("events can't be stored, and are answered 503", error);
+        failed(error);
         return {};
     }
     works();
@@ -67,11 +67,15 @@ Sink::Result StoreSink::write(std::span<const std::shared_ptr<Delivery>> batch) 
     return {batch.size(), false};
 }
 
-void StoreSink::failed(const char* what, const Error& error) {
+void StoreSink::failed(const Error& error) {
     failing_ = true;
+    warn("events can't be stored, and are answered 503", error, warned_);
+}
+
+void StoreSink::warn(const char* what, const Error& error, steady_clock::time_point& last) const {
     const auto now = steady_clock::now();
-    if (warned_ != steady_clock::time_point{} && now - warned_ < between_warnings) return;
-    warned_ = now;
+    if (last != steady_clock::time_point{} && now - last < between_warnings) return;
+    last = now;
     diagnostics_.warning(fmt::format("{}: {}", what, error.what()), error.hint());
 }
 
@@ -81,25 +85,43 @@ void StoreSink::works() {
     diagnostics_.note(fmt::format("the event store {} works again", store_.path().string()));
 }
 
-std::optional<milliseconds> StoreSink::maintain() {
+/// Once a second: at what fails, and at the refusals.
+void StoreSink::look() {
     const auto now = steady_clock::now();
+    if (now - looked_ < between_looks) return;
+    looked_ = now;
+    if (failing_) {
+        store_.probe();
+        works();
+    }
+    write_refusals();
+}
+
+/// What fails here costs no event: `failing_` is about those alone.
+std::optional<milliseconds> StoreSink::maintain() {
     try {
-        if (now - looked_ >= between_looks) {
-            looked_ = now;
-            if (failing_) {
-                store_.probe();
-                works();
-            }
-            write_refusals();
-        }
+        look();
         if (failing_) return between_looks;
         std::optional<std::int64_t> oldest;
         if (retain_) oldest = ms_since_1970(clock_()) - retain_->count();
         return store_.maintain(oldest) ? milliseconds(0) : between_looks;
     } catch (const Error& error) {
-        failed("the event store can't be written", error);
+        if (failing_) {
+            failed(error);
+        } else {
+            warn("the event store can't be tidied up", error, warned_of_upkeep_);
+        }
     }
     return between_looks;
+}
+
+void StoreSink::finish() {
+    try {
+        write_refusals();
+    } catch (const Error& error) {
+        diagnostics_.warning(fmt::format("refused requests were not counted: {}", error.what()),
+                             error.hint());
+    }
 }
 
 void StoreSink::note_refusals(const std::map<std::string, std::uint64_t, std::less<>>& by_reason) {

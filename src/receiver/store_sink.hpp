@@ -39,13 +39,16 @@ class StoreSink final : public Sink {
     Result write(std::span<const std::shared_ptr<Delivery>> batch) override;
     void interrupt() override {}  // a commit is never given up half-way
     std::optional<std::chrono::milliseconds> maintain() override;
-    void finish() override { write_refusals(); }
+    void finish() override;
     bool accepting() const override { return !failing_; }
     void note_refusals(const std::map<std::string, std::uint64_t, std::less<>>& by_reason) override;
 
   private:
-    void failed(const char* what, const Error& error);
+    void failed(const Error& error);
     void works();
+    void warn(const char* what, const Error& error,
+              std::chrono::steady_clock::time_point& last) const;
+    void look();
     void write_refusals();
 
     store::EventStore& store_;
@@ -55,7 +58,8 @@ class StoreSink final : public Sink {
     std::function<void(std::int64_t)> committed_;
     std::vector<store::NewMessage> batch_;
     std::atomic<bool> failing_{false};
-    std::chrono::steady_clock::time_point warned_{};
+    std::chrono::steady_clock::time_point warned_{};  ///< that events can't be stored
+    std::chrono::steady_clock::time_point warned_of_upkeep_{};
     std::chrono::steady_clock::time_point looked_{};  ///< at the refusals and at what fails
     std::mutex mutex_;
     std::map<std::string, std::uint64_t, std::less<>> refusals_;  ///< under the lock

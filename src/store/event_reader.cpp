@@ -121,7 +121,8 @@ std::int64_t EventReader::data_version() {
 }
 
 bool EventReader::changed() {
-    return data_version() != std::exchange(version_seen_, data_version());
+    const auto version = data_version();
+    return std::exchange(version_seen_, version) != version;
 }
 
 void EventReader::refresh() {

@@ -146,6 +146,19 @@ void require_ours(Database& database) {
     }
 }
 
+/// SQLite would take what another database left behind for the new one's.
+void require_no_remains(const std::filesystem::path& path) {
+    for (const char* suffix : {"-wal", "-journal"}) {
+        struct stat info {};
+        const auto rest = path.string() + suffix;
+        if (::lstat(rest.c_str(), &info) != 0) continue;
+        if (::lstat(path.c_str(), &info) == 0) return;  // made meanwhile, by another
+        fail(DatabaseError::Kind::damaged, path,
+             fmt::format("is gone, and {} is still there", rest),
+             "it holds the latest events: put the store back beside it, or remove it, too");
+    }
+}
+
 /// A name that is removed with its owner.
 class TemporaryFile {
   public:
@@ -197,6 +210,7 @@ std::span<const char* const> schema_steps() {
 void create_event_store(const std::filesystem::path& path) {
     struct stat info {};
     if (::lstat(path.c_str(), &info) == 0) return;
+    require_no_remains(path);
     const TemporaryFile file(path);
     fill(file.name());
     const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");

@@ -33,6 +33,7 @@ DatabaseError::Kind kind_of(int result) {
             return DatabaseError::Kind::busy;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
+        case SQLITE_ERROR:  // our statements are right: the tables are not
             return DatabaseError::Kind::damaged;
         case SQLITE_READONLY:
         case SQLITE_PERM:

@@ -150,12 +150,24 @@ std::int64_t seconds_of(char unit) {
 }  // namespace
 
 std::string rfc3339(WallTime time) {
-    const auto parts = utc(time);
-    const auto since = time - std::chrono::floor<std::chrono::seconds>(time);
-    const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
-                       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                       millis);
+    // By hand: it is made for every message, and a formatter takes ten times as long.
+    const auto day = std::chrono::floor<std::chrono::days>(time);
+    const std::chrono::year_month_day date(day);
+    const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::milliseconds>(time - day));
+    std::string text = "0000-00-00T00:00:00.000Z";
+    const auto put = [&text](std::size_t end, std::int64_t number) {
+        for (; number > 0 && end-- > 0; number /= 10) {
+            text[end] = static_cast<char>('0' + number % 10);
+        }
+    };
+    put(4, int{date.year()});
+    put(7, unsigned{date.month()});
+    put(10, unsigned{date.day()});
+    put(13, clock.hours().count());
+    put(16, clock.minutes().count());
+    put(19, clock.seconds().count());
+    put(23, clock.subseconds().count());
+    return text;
 }
 
 std::string http_date(WallTime time) {

@@ -154,10 +154,10 @@ class TokenCache(AuthTest):
         self.expect_requests(f"{LOGIN}: 401", f"{CODE}: 200", *[f"{LIST}: 200"] * 10)
 
     def test_expired_at_the_server(self):
-        self.start_sandbox("--token-lifetime", "3")
+        self.start_sandbox("--token-lifetime", "8")
         self.pwh("list")
         self.requests()
-        time.sleep(3.1)
+        time.sleep(8.1)
         self.pwh("list")
         self.expect_requests(f"{LIST}: 401", f"{LOGIN}: 200", f"{LIST}: 200")
 
@@ -274,10 +274,10 @@ class SecondFactor(AuthTest):
         await_early_window()
         process = self.start("subscribe", "--trigger", "moved", "--url", "http://127.0.0.1:1/", "--no-token-cache",
                              environment={**self.environment, "PRESERVICA_2FA_TOKEN": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"})
-        process.err.wait_match("waiting ([0-9]+) s")
+        wait = int(process.err.wait_match("waiting ([0-9]+) s")[1])
         started = time.monotonic()
         self.assertIn(process.stop(signal.SIGINT), (130, -signal.SIGINT))
-        self.assertLess(time.monotonic() - started, 5)
+        self.assertLess(time.monotonic() - started, max(wait - 1, 5))
 
     def test_refresh_saves_a_code(self):
         self.environment["PRESERVICA_2FA_TOKEN"] = SEED

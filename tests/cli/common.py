@@ -18,6 +18,8 @@ from pathlib import Path
 SUPPORT = Path(__file__).resolve().parent.parent / "support"
 sys.path.insert(0, str(SUPPORT))
 
+from fake_preservica import FakePreservica  # noqa: E402
+
 PATIENCE = 120  # seconds; nothing that works takes so long, on any machine
 SECRET = "a-webhook-secret-of-the-tests-0123456789"
 KEPT_VARIABLES = ("ASAN_", "UBSAN_", "LSAN_", "TSAN_", "LLVM_PROFILE_FILE", "GCOV_")
@@ -45,6 +47,11 @@ def wait_until(condition, what):
 def readable(descriptor, seconds=0):
     """Whether something can be read there, or will within that time."""
     return bool(select.select([descriptor], [], [], seconds)[0])
+
+
+def port_of(url):
+    """The port of a receiver's http://ADDRESS:PORT/."""
+    return int(url.rstrip("/").rpartition(":")[2])
 
 
 class Stream:
@@ -130,6 +137,12 @@ class PwhTest(unittest.TestCase):
         if tenant:
             self.environment["PRESERVICA_TENANT"] = tenant
 
+    def use_fake(self):
+        """A fake Preservica for as long as the test runs, and the settings that lead to it."""
+        self.fake = FakePreservica()
+        self.addCleanup(self.fake.close)
+        self.use_server(self.fake.authority)
+
     def secret_file(self, secret=SECRET, name="secret"):
         path = self.folder / name
         path.touch(0o600)
@@ -174,6 +187,7 @@ class Process:
         self._test = test
         self.process = subprocess.Popen(command, cwd=test.folder / "work", env=environment or test.environment,
                                         stdin=stdin, stdout=stdout, stderr=subprocess.PIPE)
+        self.pid = self.process.pid
         self.out = Stream(self.process.stdout) if stdout == subprocess.PIPE else None
         self.err = Stream(self.process.stderr)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the examples of the manual pages and of the README: for real, against the sandbox and a receiver."""
 
+import re
 import subprocess
 
 import common
@@ -14,12 +15,12 @@ set -eu -o pipefail
 receiver=
 trap 'test -z "$receiver" || kill $receiver' EXIT
 (umask 077; pwh secret >webhook-secret)
-export PWH_SECRET_FILE=$PWD/webhook-secret PWH_URL
+export PWH_SECRET_FILE=$PWD/webhook-secret
 pwh listen --listen 127.0.0.1:0 --store "$PWH_STATE_DIR/events.db" >events.jsonl 2>listen.log &
 receiver=$!
 until grep -q 'listening on' listen.log; do kill -0 $receiver; sleep 0.05; done
-PWH_URL=$(sed -n 's/^pwh: listening on //p' listen.log)
-pwh -q subscribe --trigger visibility-changed >subscribed
+url=$(sed -n 's/^pwh: listening on //p' listen.log)
+pwh -q subscribe --trigger visibility-changed --url "$url" >subscribed
 until test -s events.jsonl; do kill -0 $receiver; sleep 0.05; done
 """
 
@@ -39,7 +40,9 @@ class ExamplesTest(common.PwhTest):
         for name, body in STUBS.items():
             (tools / name).write_text(f"#!/bin/sh\n{body}\n")
             (tools / name).chmod(0o755)
-        script = script.replace(PUBLIC_URL, '"$PWH_URL"').replace(SERVICE_STATE, '"$PWH_STATE_DIR"')
+        # Where the receiver that is shown subscribes itself, its own address takes the place of the public one.
+        script = re.sub(rf"(pwh listen.* --subscribe.*) --url {PUBLIC_URL}", r"\1", script)
+        script = script.replace(PUBLIC_URL, '"$url"').replace(SERVICE_STATE, '"$PWH_STATE_DIR"')
         file = self.folder / "example.sh"
         file.write_text(BEFORE + script)
         environment = {**self.environment, "PATH": f"{tools}:{self.environment['PATH']}"}

@@ -202,8 +202,8 @@ def provoked():
                  arguments=("--cacert", "{empty}", "list"), https=True, tls="good"),
         Provoked("TLS: --cacert does not exist", 2, "cannot read the CA certificates", "--cacert",
                  arguments=("--cacert", "{folder}/none.pem", "list"), https=True, tls="good"),
-        Provoked("no answer within --request-timeout", 7, "did not finish its answer within 0.3 s", "--request-timeout",
-                 plan=on_list(Server.HOLD), arguments=("list", "--request-timeout", "0.3")),
+        Provoked("no answer within --request-timeout", 7, "did not finish its answer within 1 s", "--request-timeout",
+                 plan=on_list(Server.HOLD), arguments=("list", "--request-timeout", "1")),
         Provoked("a proxy that is not there", 7, "cannot reach the proxy", "https_proxy", https=True, variables=dead_proxy),
         Provoked("a proxy that wants a password", 7, r"proxy did not let pwh connect to preservica\.invalid:443 \(status 407",
                  "https_proxy", https=True, variables=proxied, connect=b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"),
@@ -407,7 +407,7 @@ class Retries(PwhTest):
         entry = {"id": "4583", "url": URL, "triggerType": "MOVED"}
         cut = Cut(b"HTTP/1.1 204 No Con")
         server = self.serve(answer(200, [entry]), cut, answer(404, {}))
-        result = self.pwh("unsubscribe", "4583", "--request-timeout", "1", "--json")
+        result = self.pwh("unsubscribe", "4583", "--request-timeout", "3", "--json")
         self.assertEqual(self.calls(server)[1:], [f"DELETE {SUBSCRIPTIONS}/4583"] * 2)
         self.assertEqual([each["id"] for each in json.loads(result.out)], ["4583"])
 

@@ -9,7 +9,7 @@ import time
 
 import common
 from common import PwhTest
-from fake_preservica import LOGIN, SUBSCRIPTIONS, FakePreservica
+from fake_preservica import LOGIN, SUBSCRIPTIONS
 
 URL = "https://hooks.example.org/preservica"
 LONGEST = 20  # seconds; on a machine with nothing else to do it is less than one
@@ -18,9 +18,7 @@ LONGEST = 20  # seconds; on a machine with nothing else to do it is less than on
 class InterruptTest(PwhTest):
     def setUp(self):
         super().setUp()
-        self.fake = FakePreservica()
-        self.addCleanup(self.fake.close)
-        self.use_server(self.fake.authority)
+        self.use_fake()
 
     def interrupt(self, number, *arguments, requests, and_then=lambda: True):
         """Starts pwh, sends the signal when so many requests have come, and returns pwh, ended by that signal."""

@@ -5,6 +5,7 @@
 import hashlib
 import hmac
 import json
+import os
 import re
 
 import common
@@ -19,6 +20,13 @@ class ListenTest(PwhTest):
         listener = self.listen(*arguments, **options)
         self.sender = Sender(listener.url, SECRET)
         return listener
+
+    def piped(self, *arguments, **options):
+        """A receiver whose stdout is a pipe that nobody reads yet, and the pipe."""
+        reader, writer = os.pipe()
+        listener = self.receiver(*arguments, stdout=writer, **options)
+        os.close(writer)
+        return listener, reader
 
     def status(self, answer):
         self.assertIsNotNone(answer, "the connection ended without an answer")

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The receiver: its answers and options, row by row of the contract: `listen_answers.py PWH [TEST…]`."""
 
+import contextlib
 import os
+import signal
 import socket
 
 import common
-from common import SECRET, readable, wait_until
+from common import SECRET, port_of, readable, wait_until
 from listen import ListenTest
+from process import state_of
 from sender import Sender, hmac_hex, message, signature
 
 
@@ -36,9 +39,7 @@ class Repeats(ListenTest):
         self.assertEqual(self.status(self.sender.exchange(self.sender.request(body=message(1)))), 401)
 
     def test_repeat_of_one_in_hand_gets_its_answer(self):
-        reader, writer = os.pipe()
-        listener = self.receiver(stdout=writer)
-        os.close(writer)
+        listener, reader = self.piped()
         # The pipe holds 64 KiB: this message's line can't be written as a whole until it is read.
         body = message(1, padding="x" * 300_000)
         with self.sender.connect() as first, self.sender.connect() as second:
@@ -171,6 +172,24 @@ class Rows(ListenTest):
             self.assertEqual(second.answer().status, 200)
         listener.wait_lines(3)
 
+    def test_a_request_that_waits_to_be_read_is_not_displaced(self):
+        listener = self.receiver("--max-connections", "8")
+        with contextlib.ExitStack() as connections:
+            kept = [connections.enter_context(self.sender.connect()) for _ in range(8)]
+            for number, connection in enumerate(kept):
+                connection.send(self.sender.event(message(number)))
+                self.assertEqual(connection.answer().status, 200)
+            listener.send(signal.SIGSTOP)
+            wait_until(lambda: state_of(listener.pid) == "T", "it to stop")
+            # More than there is room for, before the others ask again.
+            for _ in range(20):
+                connections.enter_context(self.sender.connect())
+            for number, connection in enumerate(kept):
+                connection.send(self.sender.event(message(100 + number)))
+            listener.send(signal.SIGCONT)
+            self.assertEqual([self.status(connection.answer()) for connection in kept], [200] * 8)
+        listener.wait_lines(16)
+
     def test_check_events_are_counted_and_not_printed(self):
         listener = self.receiver()
         self.assertEqual(self.status(self.sender.send_event(message(1, trigger="PWH_CHECK"))), 200)
@@ -241,7 +260,7 @@ class Options(ListenTest):
         listener.err.wait_match(r"^pwh: listening on http://\[::1\]:\d+/$")
 
     def test_port_in_use(self):
-        port = self.receiver().url.rstrip("/").rpartition(":")[2]
+        port = port_of(self.receiver().url)
         result = self.pwh("listen", "--listen", f"127.0.0.1:{port}", "--secret-file", self.secret_file(), expect=1)
         self.assertRegex(result.err, rf"^pwh: cannot listen on 127\.0\.0\.1:{port}: .*\nhint: .*\n$")
 

@@ -7,8 +7,8 @@ import signal
 import subprocess
 
 import common
-from common import SECRET, readable, wait_until
-from fake_preservica import SUBSCRIPTIONS, FakePreservica
+from common import SECRET, port_of, readable, wait_until
+from fake_preservica import SUBSCRIPTIONS
 from listen import OTHER, ListenTest
 from sender import Sender, hmac_hex, message
 
@@ -82,18 +82,14 @@ class Ending(ListenTest):
         self.assertRegex(done.stderr, rb"(?m)^pwh: .*stdout")
 
     def test_reader_of_stdout_goes(self):
-        reader, writer = os.pipe()
-        listener = self.receiver(stdout=writer)
-        os.close(writer)
+        listener, reader = self.piped()
         self.assertEqual(self.status(self.sender.send_event(message(1))), 200)
         os.close(reader)
         self.assertEqual(listener.wait(), 1)
         listener.err.wait_match(r"^pwh: stdout is closed")
 
     def test_what_waits_gets_503_when_stdout_closes(self):
-        reader, writer = os.pipe()
-        listener = self.receiver(stdout=writer)
-        os.close(writer)
+        listener, reader = self.piped()
         with self.sender.connect() as first, self.sender.connect() as second:
             first.send(self.sender.event(message(1, padding="x" * 300_000)))
             wait_until(lambda: readable(reader), "the first bytes on stdout")
@@ -168,10 +164,8 @@ class Secrets(ListenTest):
 class WithServer(ListenTest):
     def setUp(self):
         super().setUp()
-        self.fake = FakePreservica()
+        self.use_fake()
         self.fake.shake_hands = True
-        self.addCleanup(self.fake.close)
-        self.use_server(self.fake.authority)
 
     def subscribe(self, listener, *triggers, expect=0):
         self.pwh("subscribe", "--url", listener.url, *(f"--trigger={each}" for each in triggers), expect=expect)
@@ -255,7 +249,7 @@ class ListenSubscribe(WithServer):
         with_port = self.listen("--stored")
         self.subscribe(with_port, "moved")
         with_port.stop()
-        port = with_port.url.rstrip("/").rpartition(":")[2]
+        port = port_of(with_port.url)
         again = self.start("listen", "--listen", f"127.0.0.1:{port}", "--subscribe", "moved")
         again.err.wait_match("^pwh: subscribed")
         secret = self.fake.secrets[self.fake.subscriptions[0]["id"]]
@@ -267,7 +261,7 @@ class ListenSubscribe(WithServer):
         other = self.listen("--stored")
         other.stop()
         self.fake.add_subscription(other.url, "MOVED")
-        port = other.url.rstrip("/").rpartition(":")[2]
+        port = port_of(other.url)
         result = self.pwh("listen", "--listen", f"127.0.0.1:{port}", "--subscribe", "moved", expect=1)
         self.assertIn("hint:", result.err)
 
@@ -291,7 +285,7 @@ class ListenSubscribe(WithServer):
         self.assertEqual(listener.stop(), 0)
         # It could not learn what became of it; the next run adopts it and cleans up.
         self.fake.released.set()
-        port = listener.url.rstrip("/").rpartition(":")[2]
+        port = port_of(listener.url)
         if self.fake.subscriptions:
             again = self.start("listen", "--listen", f"127.0.0.1:{port}", "--subscribe", "moved")
             again.err.wait_match("^pwh: subscribed")

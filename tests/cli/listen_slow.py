@@ -12,9 +12,7 @@ from sender import message
 
 class Blocked(ListenTest):
     def test_stdout_that_takes_nothing(self):
-        reader, writer = os.pipe()
-        listener = self.receiver(stdout=writer)
-        os.close(writer)
+        listener, reader = self.piped()
         with self.sender.connect() as first, self.sender.connect() as second:
             first.send(self.sender.event(message(1, padding="x" * 300_000)))
             wait_until(lambda: readable(reader), "the first bytes on stdout")

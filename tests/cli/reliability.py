@@ -14,7 +14,8 @@ import time
 import uuid
 
 import common
-from common import SECRET, Process, PwhTest, wait_until
+from common import SECRET, Process, wait_until
+from listen import ListenTest
 from process import cpu_seconds, descriptors, is_sanitized, memory_kib
 from sender import Sender, message
 
@@ -78,14 +79,13 @@ class Load:
         return self
 
 
-class ReliabilityTest(PwhTest):
+class ReliabilityTest(ListenTest):
     def receiver(self, *arguments, limits=(), **options):
         """A receiver; `limits` are arguments of prlimit(1)."""
         command = [common.program, "listen", "--listen", "127.0.0.1:0", "--secret-file", self.secret_file(), *arguments]
         listener = Process(self, ["prlimit", *limits, *command] if limits else command, **options)
         self.addCleanup(listener.end)
         listener.url = listener.err.wait_match(r"^pwh: listening on (http://\S+)$")[1]
-        listener.pid = listener.process.pid
         self.sender = Sender(listener.url, SECRET)
         return listener
 
@@ -99,11 +99,9 @@ class ReliabilityTest(PwhTest):
 
     def piped(self, *arguments, **options):
         """A receiver whose stdout is a pipe that nobody reads yet."""
-        reader, writer = os.pipe()
+        listener, reader = super().piped(*arguments, **options)
         self.addCleanup(lambda: reader in self.open_pipes and os.close(reader))
         self.open_pipes = {reader}
-        listener = self.receiver(*arguments, stdout=writer, **options)
-        os.close(writer)
         return listener, reader
 
     def close_pipe(self, reader):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import common
 from common import PwhTest
-from fake_preservica import SUBSCRIPTIONS, FakePreservica
+from fake_preservica import SUBSCRIPTIONS
 
 URL = "https://hooks.example.org/preservica"
 MOST_MEMORY = 96 << 20  # bytes, for ten thousand subscriptions
@@ -35,9 +35,7 @@ def instrumented():
 class ScaleTest(PwhTest):
     def setUp(self):
         super().setUp()
-        self.fake = FakePreservica()
-        self.addCleanup(self.fake.close)
-        self.use_server(self.fake.authority)
+        self.use_fake()
         self.connections = set()
         self.fake.on_head = lambda request: self.connections.add(threading.get_ident())
 

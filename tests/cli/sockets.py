@@ -12,7 +12,7 @@ import stat
 import subprocess
 
 import common
-from common import PATIENCE, SECRET, wait_until
+from common import PATIENCE, SECRET, port_of, wait_until
 from sender import PREFIX, hmac_hex, message
 
 
@@ -49,7 +49,7 @@ class Tls(SocketsTest):
         listener = self.receiver("--listen", "127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key, *arguments)
         url = self.ready(listener)
         self.assertTrue(url.startswith("https://127.0.0.1:"), url)
-        return listener, int(url.rstrip("/").rpartition(":")[2])
+        return listener, port_of(url)
 
     def connect(self, port, authority, **versions):
         context = ssl.create_default_context(cafile=authority)
@@ -251,7 +251,7 @@ class Descriptors(SocketsTest):
         listener = self.limited(150, 150)
         url = self.ready(listener)
         self.assertRegex(listener.err.text(), r"warning: only 150 descriptors are allowed: at most 86 connections at once")
-        port = int(url.rstrip("/").rpartition(":")[2])
+        port = port_of(url)
         # More idle connections than there are descriptors: each new one displaces the longest idle.
         held = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(300)]
         with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:

@@ -14,7 +14,7 @@ import time
 
 import common
 from common import PwhTest, wait_until
-from fake_preservica import SUBSCRIPTIONS, FakePreservica
+from fake_preservica import SUBSCRIPTIONS
 from sender import Sender, message
 
 STEPS = ("head", "body", "made", "answering", "answered")
@@ -23,10 +23,8 @@ STEPS = ("head", "body", "made", "answering", "answered")
 class Killed(PwhTest):
     def setUp(self):
         super().setUp()
-        self.fake = FakePreservica()
+        self.use_fake()
         self.fake.shake_hands = True
-        self.addCleanup(self.fake.close)
-        self.use_server(self.fake.authority)
         self.start_listener("127.0.0.1:0")
         self.sender = Sender(self.url)
         self.number = 0

@@ -15,9 +15,7 @@ URL = "https://hooks.example.org/preservica"
 class WireTest(PwhTest):
     def setUp(self):
         super().setUp()
-        self.fake = FakePreservica()
-        self.addCleanup(self.fake.close)
-        self.use_server(self.fake.authority)
+        self.use_fake()
 
     def assert_error(self, result, text):
         self.assertEqual(result.out, "")

@@ -122,7 +122,7 @@ class Subscribe(WireTest):
 
     def test_lost_answer_times_out(self):
         self.fake.rule("POST", SUBSCRIPTIONS, "process-and-hold")
-        shown = json.loads(self.subscribe("--request-timeout", "1").out)
+        shown = json.loads(self.subscribe("--request-timeout", "3").out)
         self.assertEqual([each["id"] for each in shown], [each["id"] for each in self.fake.subscriptions])
 
     def test_first_of_two_is_reported_when_the_second_fails(self):

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzes each target for so many seconds, from its corpus, and fails on what it finds:
+# Fuzzes each target for so many seconds, from its corpus, one on each processor, and fails on what
+# it finds:
 #
 #   run.sh SECONDS [TARGET…]
 #
@@ -40,7 +41,18 @@ fuzz() {
     return 1
 }
 
-failed=0
-for target; do fuzz "$target" || failed=1; done
+failed=0 running=0
+for target; do
+    if [[ $running -eq $(nproc) ]]; then
+        wait -n || failed=1
+        running=$((running - 1))
+    fi
+    fuzz "$target" &
+    running=$((running + 1))
+done
+while [[ $running -gt 0 ]]; do
+    wait -n || failed=1
+    running=$((running - 1))
+done
 [[ $failed -eq 0 ]] || printf 'the inputs are in %s\n' "$build/artifacts" >&2
 exit $failed

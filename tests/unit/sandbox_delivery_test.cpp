@@ -41,7 +41,7 @@ class Receiver {
 
     std::vector<net::ClientRequest> wait_for(std::size_t count) {
         std::unique_lock lock(mutex_);
-        changed_.wait_for(lock, 10s, [&] { return requests_.size() >= count; });
+        changed_.wait_for(lock, 60s, [&] { return requests_.size() >= count; });
         return requests_;
     }
 
@@ -274,7 +274,7 @@ TEST_CASE("what waits when deliveries stop is dropped") {
     deliverer.push("m");
     CHECK(receiver.wait_for(1).size() == 1);
     deliverer.stop();
-    for (int i = 0; i < 1000 && !deliverer.stopped(); ++i) std::this_thread::sleep_for(5ms);
+    for (int i = 0; i < 12000 && !deliverer.stopped(); ++i) std::this_thread::sleep_for(5ms);
     CHECK(deliverer.stopped());
     deliverer.push("late");
     CHECK(receiver.wait_for(1).size() == 1);

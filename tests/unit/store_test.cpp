@@ -11,7 +11,6 @@
 #include <fstream>
 #include <iterator>
 #include <string>
-#include <thread>
 
 #include "base/error.hpp"
 #include "store/secret_store.hpp"
@@ -177,23 +176,28 @@ TEST_CASE("a lock that is held is waited for") {
     const TemporaryFolder temporary;
     const StateFolder folder(temporary.path());
     int ready[2];
+    int enough[2];
     REQUIRE(::pipe(ready) == 0);
+    REQUIRE(::pipe(enough) == 0);
+    char byte = 0;
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
         const FileLock lock(folder, "x.lock", [] {});
         pwh::write_all(ready[1], "x");
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        ::_exit(0);  // the kernel gives the lock up
+        ::_exit(::read(enough[0], &byte, 1) == 1 ? 0 : 1);  // the kernel gives the lock up
     }
-    char byte = 0;
     REQUIRE(::read(ready[0], &byte, 1) == 1);
     int waited = 0;
-    const FileLock lock(folder, "x.lock", [&] { ++waited; });
+    const FileLock lock(folder, "x.lock", [&] {
+        ++waited;
+        pwh::write_all(enough[1], "x");
+    });
     CHECK(waited == 1);
-    REQUIRE(::waitpid(child, nullptr, 0) == child);
-    ::close(ready[0]);
-    ::close(ready[1]);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    for (const int end : {ready[0], ready[1], enough[0], enough[1]}) ::close(end);
 }
 
 TEST_CASE("a secret's life: pending, settled, forgotten") {
