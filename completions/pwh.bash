@@ -47,7 +47,7 @@ _pwh() {
     # pwh sandbox -- pwh
     while [[ ${answer[0]-} == command\ * ]]; do
         first=${answer[0]#command }
-        [[ ${words[first]-} == "${COMP_WORDS[0]}" && ${#words[@]} -gt first+1 ]] || break
+        [[ ${words[first]-} == "${COMP_WORDS[0]}" ]] && ((${#words[@]} > first + 1)) || break
         words=("${words[@]:first+1}")
         mapfile -t answer < <("$program" __complete "${words[@]}" 2>/dev/null)
     done

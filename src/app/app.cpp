@@ -213,8 +213,7 @@ class Parser {
     std::string topic;
 
   private:
-    CLI::App app_{
-        "Webhook administration, and a receiver that verifies every message, for Preservica"};
+    CLI::App app_{"Webhook administration, and a receiver that verifies all, for Preservica"};
     CLI::App* help_ = nullptr;
     std::vector<commands::Run> runs_;
 };

@@ -29,8 +29,8 @@ constexpr auto exit_codes =
 8  time ran out before --max-events were seen
 9  status: something is wrong
 
-sandbox -- COMMAND exits with COMMAND's code, and so does events -- COMMAND where
-it is not 0: 126 cannot run, 127 not found, 128+N ended by signal N.
+sandbox -- COMMAND exits with COMMAND's code, and so does events -- COMMAND
+where it is not 0: 126 cannot run, 127 not found, 128+N ended by signal N.
 Where several things fail in one run, the first decides.
 )";
 

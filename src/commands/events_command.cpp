@@ -111,6 +111,7 @@ class HandingOver {
             go_on_from(lines_.position());
             return 0;
         }
+        if (job_.ending()) return 0;
         FedCommand command(job_.context().trailing, {0, position_, taken_events_});
         feed(command);
         const int code = command.finish(job_);

@@ -26,7 +26,7 @@ void find(void* library, const char* name, Function*& function) {
 }
 
 // libcurl brings thirty libraries. Linked, they would cost every start of pwh a few milliseconds,
-// and a receiver, which asks nobody for anything, three quarters of its memory. Loaded with
+// and a receiver, which asks nobody for anything, more than a quarter of its memory. Loaded with
 // RTLD_LOCAL, none of their names can stand in for one of pwh's, and pwh, which exports none,
 // stands in for none of theirs; OpenSSL is the one copy that pwh is linked with. It is never
 // unloaded: libraries below it have threads' data and functions to call at the exit.

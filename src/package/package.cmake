@@ -12,13 +12,13 @@ file(GLOB PWH_UNITS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/service/*.servic
      ${PROJECT_SOURCE_DIR}/src/service/*.socket ${PROJECT_SOURCE_DIR}/src/service/*.timer)
 install(FILES ${PWH_UNITS} DESTINATION lib/systemd/system)
 
-set(PWH_MAINTAINER "pwh maintainers <pwh@example.org>" CACHE STRING
+set(PWH_PACKAGE_MAINTAINER "pwh maintainers <pwh@example.org>" CACHE STRING
     "Who answers for the package: Name <address>")
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME pwh)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
-set(CPACK_PACKAGE_CONTACT ${PWH_MAINTAINER})
+set(CPACK_PACKAGE_CONTACT ${PWH_PACKAGE_MAINTAINER})
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "webhook administration and verifying receiver for Preservica")
 set(CPACK_PACKAGE_DESCRIPTION
 "pwh administers the webhooks of a Preservica repository, and receives them:
@@ -42,6 +42,5 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/src/package/postinst
     ${PROJECT_SOURCE_DIR}/src/package/prerm ${PROJECT_SOURCE_DIR}/src/package/postrm)
 set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/src/package/debian.cmake)
-set(PWH_PACKAGE_FOLDER ${PROJECT_SOURCE_DIR}/src/package)
-set(CPACK_PWH_FOLDER ${PWH_PACKAGE_FOLDER})
+set(CPACK_PWH_FOLDER ${PROJECT_SOURCE_DIR}/src/package)
 include(CPack)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -17,7 +16,10 @@ struct EventPosition {
     std::int64_t message = 1;
     std::uint64_t events = 0;
 
-    auto operator<=>(const EventPosition&) const = default;
+    bool operator==(const EventPosition&) const = default;
+    bool operator<(const EventPosition& other) const {
+        return message != other.message ? message < other.message : events < other.events;
+    }
 };
 
 /// Remembers a position in one event store between runs, in a file of one line:

@@ -394,7 +394,7 @@ class Commands(CursorTest):
 
     def test_timeout_ends_the_input(self):
         lines = self.fill(body(each) for each in range(3))
-        done = self.run_raw("--follow", "--timeout", "0.5", "--cursor-file", self.cursor, "--", "cat")
+        done = self.run_raw("--follow", "--timeout", "2", "--cursor-file", self.cursor, "--", "cat")
         self.assertEqual((done.returncode, done.stdout), (0, b"".join(lines)), done.stderr)
 
     def test_large_batch(self):

@@ -3,6 +3,9 @@
 """Runs the README's own code: `readme.py PWH [TEST…]`. What builds pwh is run by the CI itself."""
 
 import re
+import subprocess
+import sys
+import xml.etree.ElementTree
 from pathlib import Path
 
 import common
@@ -17,6 +20,11 @@ MOST_COLUMNS = 132  # but for commands and tables
 
 def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.M | re.S)
+
+
+def commands_in(picture):
+    texts = ["".join(text.itertext()) for text in xml.etree.ElementTree.parse(picture).getroot()]
+    return [re.sub(r":\d+/", ":PORT/", text) for text in texts if text.startswith("$ ")]
 
 
 class Readme(ExamplesTest):
@@ -47,6 +55,13 @@ class Readme(ExamplesTest):
             "env -u PRESERVICA_SERVER -u PRESERVICA_USERNAME -u PRESERVICA_PASSWORD -u PRESERVICA_TENANT -u PWH_CREDENTIALS "
             "pwh whoami --json\n")
         self.assertIn('"webhookAdministration": true', shown)
+
+    def test_picture(self):
+        """What the script draws today has the commands of the picture that the README shows."""
+        drawn = self.folder / "drawn.svg"
+        subprocess.run([sys.executable, str(common.SUPPORT / "picture.py"), common.program, str(drawn)],
+                       env=self.environment, check=True, timeout=common.PATIENCE)
+        self.assertEqual(commands_in(drawn), commands_in(ROOT / "man/pwh.svg"))
 
     def test_links(self):
         for target in re.findall(r"\]\(([^)#]+)\)", TEXT):

@@ -162,7 +162,8 @@ class Blocked(ReliabilityTest):
         grown = (memory_kib(listener.pid, "VmHWM") - started) / KIB
         print(f"a consumer that stops: {grown:.0f} MiB for 160 MiB of events", file=sys.stderr)
         if not is_sanitized(common.program):
-            self.assertLess(grown, 200)
+            # 64 MiB of bodies on their way in, in buffers of up to twice that, and as many of events and lines; not all 320.
+            self.assertLess(grown, 260)
         self.assert_no_busy_loop(listener)
         # What was begun goes on; what was not is forgotten, and taken when it comes again.
         taken = []

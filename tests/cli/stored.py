@@ -22,23 +22,31 @@ def body(number, events=1, trigger=None, **fields):
                       separators=(",", ":")).encode()
 
 
+def events_in(message):
+    """How many lines a message makes."""
+    parsed = json.loads(message)
+    events = parsed.get("events") if isinstance(parsed, dict) else None
+    return len(events) if isinstance(events, list) else 1
+
+
 class StoreTest(PwhTest):
     def setUp(self):
         super().setUp()
+        self.printed = self.folder / "printed"
+        self.counted = self.seen = self.expected = 0  # bytes and lines of listen's stdout, and lines it will have
         self.store = str(self.folder / "events.db")
         self.cursor = str(self.folder / "cursor")
         self.bodies = {}
 
     def receiver(self, *arguments, store=None, **options):
         """A `listen` with the store, whose lines go to the file that lines() reads."""
-        self.printed = self.folder / "printed"
         with open(self.printed, "ab") as out:
             listener = self.listen("--store", store or self.store, *arguments, stdout=out, **options)
         self.sender = Sender(listener.url, SECRET)
         return listener
 
     def deliver(self, bodies):
-        """Sends all, many at a time; each has to be accepted."""
+        """Sends all, many at a time; each has to be accepted, and printed."""
         bodies = list(bodies)
         connections = [self.sender.connect() for _ in range(min(CONNECTIONS, len(bodies)))]
         for at in range(0, len(bodies), len(connections) or 1):
@@ -50,6 +58,16 @@ class StoreTest(PwhTest):
                 self.assertEqual(connection.answer().status, 200)
         for connection in connections:
             connection.close()
+        self.expected += sum(map(events_in, bodies))
+        wait_until(self.all_printed, "the lines of listen, which follow the answers")
+
+    def all_printed(self):
+        with open(self.printed, "rb") as file:
+            file.seek(self.counted)
+            data = file.read()
+        self.counted += len(data)
+        self.seen += data.count(b"\n")
+        return self.seen >= self.expected
 
     def fill(self, bodies, **options):
         """A store with these messages; returns its lines, as `listen` printed them."""

@@ -81,6 +81,7 @@ found=$(verify "$root") || fail "systemd-analyze verify: $found"
 
 step "remove and purge"
 # What the service would have left behind.
+[[ -d $root/var/lib/private ]] || fail "systemd has no /var/lib/private"
 install -d -m 700 "$root/var/lib/private/pwh"
 ln -s private/pwh "$root/var/lib/pwh"
 echo secret >"$root/var/lib/private/pwh/secrets.json"
@@ -88,7 +89,6 @@ inside systemctl enable pwh-listen.socket pwh-listen.service pwh-nightly.timer >
 inside dpkg -r pwh
 [[ -f $root/var/lib/private/pwh/secrets.json ]] || fail "removing forgot the state, which only a purge may"
 inside dpkg -P pwh
-rmdir "$root/var/lib/private" 2>/dev/null || true
 listing >"$work/after"
 diff "$work/before" "$work/after" || fail "something stays"
 inside dpkg -s pwh >/dev/null 2>&1 && fail "it is still known"

@@ -21,7 +21,7 @@ COMMANDS = (
     "pwh whoami",
     "pwh subscribe --trigger indexed --trigger moved --url {url}",
     "pwh check {url}",
-    "pwh events --limit 4 | jq -c '{{trigger, entityType, entityRef}}'",
+    "pwh events --limit 4 | jq -c '{{trigger, entityRef}}'",
     "pwh events --stats",
 )
 WIDTH, HEIGHT, MARGIN, SIZE = 8.43, 19, 16, 14  # of a character, a line, the border, the letters
@@ -47,7 +47,8 @@ def start(command, folder, environment):
 
 def run(pwh, folder):
     """Each command with what it wrote."""
-    (folder / "bin").mkdir()
+    for name in ("bin", "state"):
+        (folder / name).mkdir(mode=0o700)
     (folder / "bin/pwh").symlink_to(pwh)
     environment = {"PATH": f"{folder}/bin:{os.environ['PATH']}", "HOME": str(folder), "LANG": "C.UTF-8", "TERM": "xterm-256color",
                    "PWH_STATE_DIR": str(folder / "state")}
@@ -64,7 +65,7 @@ def run(pwh, folder):
         for command in COMMANDS:
             command = command.format(url=url)
             if "events" in command:
-                wait_for(r'(?:"trigger"[^\n]*\n){20}', log)
+                wait_for(r'(?:^.*"trigger".*\n){20}', log)
             yield command, subprocess.run(
                 [sys.executable, str(ON_TERMINAL), "--columns", str(COLUMNS), "--", "sh", "-c", command],
                 env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=True).stdout.decode()

@@ -102,6 +102,20 @@ void use(const std::string& path, Ledger& ledger, const std::function<bool()>& r
     }
 }
 
+/// Each message has the source that it came from.
+void check_sources(const std::string& path) {
+    std::map<std::string, std::string> expected;
+    for (std::size_t batch = 0; batch < batches; ++batch) {
+        for (const auto& mail : batch_of(batch)) expected[mail.body] = mail.subscription;
+    }
+    pwh::store::Database database(path, pwh::store::Database::Mode::read_only);
+    pwh::store::Statement rows(
+        database, "SELECT body, (SELECT subscription FROM source WHERE id = source) FROM message");
+    while (rows.step()) {
+        REQUIRE(expected.at(std::string(rows.bytes(0))) == std::string(rows.bytes(1)));
+    }
+}
+
 /// All that was acknowledged is there, in order and once; nothing is half; the file is sound.
 void check(const std::string& path, const Ledger& ledger) {
     const bool exists = std::filesystem::exists(path);
@@ -127,6 +141,7 @@ void check(const std::string& path, const Ledger& ledger) {
         REQUIRE(found.front() <= 1);
         if (ledger.acknowledged.contains(batch)) REQUIRE(found.front() == 1);
     }
+    check_sources(path);
     REQUIRE(integrity(path) == "ok");
 }
 
