@@ -122,8 +122,8 @@ void LineWriter::reset(std::string_view body) {
     subscription_.clear();
     has_events_ = false;
     // Two searches: find_first_of() calls memchr() for every byte.
-    has_breaks_ = body.find('\n') != std::string_view::npos ||
-                  body.find('\r') != std::string_view::npos;
+    has_breaks_ =
+        body.find('\n') != std::string_view::npos || body.find('\r') != std::string_view::npos;
 }
 
 bool LineWriter::read(std::string_view body) {

@@ -257,7 +257,8 @@ bool EventStore::maintain(std::optional<std::int64_t> oldest_ms) {
     }
     checkpoint();
     if (oldest_ms && *oldest_ms > oldest_ms_ && remove_before(*oldest_ms)) return true;
-    return has_removed_ && give_back();
+    if (has_removed_ && give_back()) return true;
+    return segments_.size() > 1;
 }
 
 /// Passive: waits for no reader. One that looks at an old state holds it up, and is asked again

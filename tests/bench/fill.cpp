@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fills an event store with distinct messages of one event and about 300 bytes, received evenly over
-// the last 90 days, through the code that `listen` stores with, only in large commits.
+// Fills an event store with distinct messages of one event and about 300 bytes, received evenly
+// over the last 90 days, through the code that `listen` stores with, only in large commits.
 //
 //   pwh_fill STORE MESSAGES [SEED]
 //
-// The event of message N (from 1 on) has the reference SEED(8 hex)-0000-4000-8000-N(12 hex); one message
-// in a thousand has the trigger INGEST_FAILED. Prints one line of JSON.
+// The event of message N (from 1 on) has the reference SEED(8 hex)-0000-4000-8000-N(12 hex); one
+// message in a thousand has the trigger INGEST_FAILED. Prints one line of JSON.
 #include <fmt/format.h>
 
 #include <array>
