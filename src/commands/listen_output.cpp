@@ -49,6 +49,9 @@ ListenOutput::ListenOutput(const ListenOptions& options, const settings::Setting
         return;
     }
     store_.emplace(path, receiver::read_references);
+    // Now: once there is a receiver, the store is its writer thread's.
+    store_->latest(receiver::Receiver::remembered_messages,
+                   [this](const crypto::Digest& id) { remembered_.push_back(id); });
     follower_.emplace(path, store_->last_id(), line_format(options), STDOUT_FILENO, diagnostics);
     sink_ = std::make_unique<receiver::StoreSink>(
         *store_, retain, diagnostics, std::move(clock),
@@ -56,9 +59,8 @@ ListenOutput::ListenOutput(const ListenOptions& options, const settings::Setting
 }
 
 void ListenOutput::remember(receiver::Receiver& receiver) {
-    if (!store_) return;
-    store_->latest(receiver::Receiver::remembered_messages,
-                   [&receiver](const crypto::Digest& id) { receiver.remember(id); });
+    for (const auto& id : remembered_) receiver.remember(id);
+    remembered_ = {};
 }
 
 void ListenOutput::finish() {

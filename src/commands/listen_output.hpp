@@ -3,10 +3,12 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/diagnostics.hpp"
 #include "commands/listen.hpp"
+#include "crypto/crypto.hpp"
 #include "receiver/follower.hpp"
 #include "receiver/lines.hpp"
 #include "receiver/receiver.hpp"
@@ -33,6 +35,7 @@ class ListenOutput {
 
   private:
     std::optional<store::EventStore> store_;
+    std::vector<crypto::Digest> remembered_;  ///< what earlier runs stored last
     std::optional<receiver::Follower> follower_;
     std::unique_ptr<receiver::Sink> sink_;
 };

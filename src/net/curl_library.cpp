@@ -31,7 +31,7 @@ void find(void* library, const char* name, Function*& function) {
 // stands in for none of theirs; OpenSSL is the one copy that pwh is linked with. It is never
 // unloaded: libraries below it have threads' data and functions to call at the exit.
 CurlLibrary load() {
-    void* library = ::dlopen(file_name, RTLD_NOW | RTLD_LOCAL);
+    void* library = ::dlopen(file_name, RTLD_LAZY | RTLD_LOCAL);
     if (library == nullptr) fail();
     CurlLibrary curl{};
     find(library, "curl_global_init", curl.global_init);

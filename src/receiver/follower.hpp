@@ -53,6 +53,7 @@ class Follower {
     std::condition_variable changed_;
     std::int64_t stored_;
     std::int64_t printed_;
+    bool waiting_ = false;  ///< for a commit
     bool finishing_ = false;
     bool closed_ = false;  ///< stdout takes no more
     std::thread thread_;
