@@ -189,6 +189,7 @@ class Stored(StoreTest):
         self.assertEqual(len(listening), 1, [each.err.text() for each in runs])
         for each in runs:
             if each is not listening[0]:
+                self.assertEqual(each.wait(), 1)
                 self.assertIn("another pwh listen writes to the event store", each.err.text())
         listening[0].stop()
         self.check_store()
@@ -310,6 +311,18 @@ class Time(StoreTest):
         print(f"--retain: {size // KIB} KiB, then {self.store.stat().st_size // KIB} KiB", file=sys.stderr)
         self.assertLess(self.store.stat().st_size, size - MIB // 2)
         self.check_store()
+
+    def test_readers_at_the_start_of_a_clean_up(self):
+        """The store is its writer's alone from the start: whoever reads meanwhile finds it sound."""
+        for number in range(12):
+            listener = self.storing()
+            self.send(*(message(20 * number + each, padding="x" * 20_000) for each in range(20)))
+            listener.stop()
+            self.edit("UPDATE message SET received = received - ?", 100 * HOUR_MS)
+            listener = self.storing("--retain", "3d")
+            wait_until(lambda: self.rows("SELECT count(*), sum(length(body)) FROM message")[0][0] == 0, "it to go")
+            self.assertEqual(listener.stop(), 0)
+            self.check_store()
 
     def test_all_that_is_removed_is_never_numbered_again(self):
         for number in range(3):
