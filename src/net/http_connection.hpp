@@ -100,6 +100,7 @@ class Connection final : public Reply::Target, public std::enable_shared_from_th
     bool read_armed_ = false;
     bool processing_ = false;
     bool close_after_ = false;
+    bool write_waits_ = false;  ///< since since_
 };
 
 }  // namespace pwh::net

@@ -221,6 +221,7 @@ bool JsonScanner::skip_word(std::string_view word) {
 
 std::string decode_json_string(std::string_view raw) {
     const auto inner = raw.substr(1, raw.size() - 2);
+    if (inner.find('\\') == std::string_view::npos) return std::string(inner);
     std::string out;
     out.reserve(inner.size());
     for (std::size_t i = 0; i < inner.size(); ++i) {

@@ -119,7 +119,9 @@ void Receiver::on_refused(net::Refusal refusal, const std::string& peer) {
 
 std::optional<net::Response> Receiver::on_head(const net::RequestHead& head,
                                                const std::string& peer) {
-    const auto judgement = judge(head, options_.rules);
+    judged_head_ = &head;
+    judged_ = judge(head, options_.rules);
+    const auto& judgement = judged_;
     switch (judgement.kind) {
         case Judgement::Kind::event:
             return std::nullopt;
@@ -187,7 +189,9 @@ void Receiver::on_request(const net::RequestHead& head, std::string& body, net::
 }
 
 void Receiver::decide(const net::RequestHead& head, std::string& body, const net::Reply& reply) {
-    const auto judgement = judge(head, options_.rules);
+    // Most bodies come with their head, so that no other head was judged in between.
+    const bool judged = std::exchange(judged_head_, nullptr) == &head;
+    const auto judgement = judged ? std::move(judged_) : judge(head, options_.rules);
     if (keyring_.verify(body, judgement.signature)) return accept(body, reply);
     if (keyring_.empty() && judgement.challenge.kind == Challenge::Kind::none) {
         return reply(
@@ -241,8 +245,10 @@ void Receiver::accept(std::string& body, const net::Reply& reply) {
     delivery->events = lines_.events();
     delivery->received = now;
     delivery->message_id = digest;
-    if (!sink_.needs_lines()) note_for_store(*delivery);
-    delivery->body = std::move(body);
+    if (!sink_.needs_lines()) {
+        note_for_store(*delivery);
+        delivery->body = std::move(body);
+    }
     take(std::move(delivery), reply);
 }
 

@@ -108,6 +108,8 @@ class Receiver final : public net::RequestHandler {
     WallClock clock_;
     std::function<void(End)> on_end_;
     LineWriter lines_;
+    const net::RequestHead* judged_head_ = nullptr;  ///< the last one, of judged_
+    Judgement judged_;
     RepeatWindow window_;
     RefusalLog refusals_;
     Summary summary_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/hex.hpp"
 
+#include <array>
 #include <cstddef>
 
 namespace pwh::text {
@@ -21,24 +22,36 @@ std::string to_hex(std::span<const unsigned char> bytes) {
 
 namespace {
 
-int digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
+constexpr unsigned char no_digit = 0xFF;
+
+/// The value of each character as a hex digit.
+constexpr auto digit_values = [] {
+    std::array<unsigned char, 256> values{};
+    values.fill(no_digit);
+    for (unsigned char i = 0; i < 10; ++i) values[static_cast<std::size_t>('0' + i)] = i;
+    for (unsigned char i = 0; i < 6; ++i) {
+        values[static_cast<std::size_t>('a' + i)] = static_cast<unsigned char>(10 + i);
+        values[static_cast<std::size_t>('A' + i)] = static_cast<unsigned char>(10 + i);
+    }
+    return values;
+}();
+
+unsigned value_of(char c) {
+    return digit_values[static_cast<unsigned char>(c)];
 }
 
 }  // namespace
 
 bool from_hex(std::string_view hex, std::span<unsigned char> out) {
     if (hex.size() != out.size() * 2) return false;
+    unsigned seen = 0;
     for (std::size_t i = 0; i < out.size(); ++i) {
-        const int high = digit(hex[2 * i]);
-        const int low = digit(hex[2 * i + 1]);
-        if (high < 0 || low < 0) return false;
-        out[i] = static_cast<unsigned char>(high * 16 + low);
+        const unsigned high = value_of(hex[2 * i]);
+        const unsigned low = value_of(hex[2 * i + 1]);
+        seen |= high | low;
+        out[i] = static_cast<unsigned char>((high << 4U) | low);
     }
-    return true;
+    return seen <= 0xFU;
 }
 
 }  // namespace pwh::text

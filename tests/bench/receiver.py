@@ -74,8 +74,10 @@ class Pwh(Server):
         self.reader = subprocess.Popen(["taskset", "-c", SERVER_CORE, "cat"], stdin=self.process.stdout,
                                        stdout=subprocess.DEVNULL)
         self.process.stdout.close()
-        line = self.process.stderr.readline().decode()
-        self.port = int(re.search(r":(\d+)/", line)[1])
+        while not (found := re.search(rb"listening on \S+:(\d+)/", line := self.process.stderr.readline())):
+            if not line:
+                sys.exit("pwh listen did not start")
+        self.port = int(found[1])
         self.pid = self.process.pid
 
     def stop(self):
