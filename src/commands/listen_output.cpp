@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <string>
 #include <utility>
 
 #include "base/error.hpp"
 #include "receiver/stdout_sink.hpp"
 #include "receiver/store_sink.hpp"
+#include "store/state_folder.hpp"
 #include "text/time.hpp"
 
 namespace pwh::commands {
@@ -48,6 +50,9 @@ ListenOutput::ListenOutput(const ListenOptions& options, const settings::Setting
         sink_ = std::make_unique<receiver::StdoutSink>(STDOUT_FILENO);
         return;
     }
+    // pwh's own folder is made when it is first needed; others are the user's.
+    const std::filesystem::path folder = settings.state_dir.value;
+    if (std::filesystem::path(path).parent_path() == folder) store::StateFolder(folder).create();
     store_.emplace(path, receiver::read_references);
     // Now: once there is a receiver, the store is its writer thread's.
     store_->latest(receiver::Receiver::remembered_messages,

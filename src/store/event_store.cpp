@@ -53,6 +53,11 @@ class Unhurried {
     Database& database_;
 };
 
+/// Tells any two texts apart, whatever they hold.
+void put_source_key(std::string& key, std::string_view trigger, std::string_view subscription) {
+    key.assign(std::to_string(trigger.size())).append(":").append(trigger).append(subscription);
+}
+
 int remember_pages(void* pages, sqlite3*, const char*, int in_log) {
     *static_cast<int*>(pages) = in_log;
     return SQLITE_OK;
@@ -106,10 +111,8 @@ void EventStore::load(const ReadReferences& read_references) {
 void EventStore::load_sources() {
     Statement statement(*database_, "SELECT id, trigger, subscription FROM source");
     while (statement.step()) {
-        std::string key(statement.bytes(1));
-        key += '\0';
-        key += statement.bytes(2);
-        sources_.emplace(std::move(key), statement.number(0));
+        put_source_key(source_key_, statement.bytes(1), statement.bytes(2));
+        sources_.emplace(source_key_, statement.number(0));
     }
 }
 
@@ -147,7 +150,7 @@ void EventStore::latest(std::size_t count, const std::function<void(const crypto
 }
 
 std::int64_t EventStore::source_of(std::string_view trigger, std::string_view subscription) {
-    source_key_.assign(trigger).append(1, '\0').append(subscription);
+    put_source_key(source_key_, trigger, subscription);
     const auto found = sources_.find(source_key_);
     if (found != sources_.end()) return found->second;
     Statement insert(*database_, "INSERT INTO source (trigger, subscription) VALUES (?, ?)");

@@ -71,6 +71,27 @@ class StoreTest(ListenTest):
 
 
 class Stored(StoreTest):
+    def test_own_folder_is_made(self):
+        """The state folder before its first use; any other folder is the user's to make."""
+        own = self.folder / "state-of-its-own"
+        listener = self.receiver("--state-dir", str(own), "--store", str(own / "events.db"))
+        self.send(message(1))
+        self.assertEqual(listener.stop(), 0)
+        self.assertEqual(own.stat().st_mode & 0o777, 0o700)
+        self.store = own / "events.db"
+        self.assertEqual(self.bodies(), [message(1)])
+        self.assertIn("its folder", self.refused("--store", str(self.folder / "none" / "events.db")))
+
+    def test_trigger_that_looks_like_another(self):
+        """What a trigger may hold, and a careless key would take for the end of it."""
+        listener = self.storing()
+        bodies = [json.dumps({"trigger": trigger, "subscriptionId": subscription, "events": []}).encode()
+                  for trigger, subscription in (("A\0B", "C"), ("A", "B\0C"), ("A", "BC"), ("AB", "C"))]
+        self.send(*bodies)
+        self.assertEqual(listener.stop(), 0)
+        self.assertEqual(self.bodies(), bodies)
+        self.assertEqual(self.rows("SELECT count(DISTINCT source) FROM message"), [(4,)])
+
     def test_answer_comes_after_the_commit(self):
         """Whoever has the 200 finds the message in the file, at once and in another process."""
         self.storing()
