@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);
     pwh::FdOutput out(STDOUT_FILENO);
-    const pwh::app::World world{pwh::process_environment(), pwh::detect_terminal(), out,
-                                STDERR_FILENO};
+    const auto environment = pwh::process_environment();
+    const pwh::app::World world{environment, pwh::detect_terminal(environment), out, STDERR_FILENO};
     return pwh::app::run({argv + 1, argv + argc}, world);
 }

@@ -13,6 +13,7 @@
 
 #include "app/completion.hpp"
 #include "app/help.hpp"
+#include "app/wrong_value.hpp"
 #include "base/interrupt.hpp"
 #include "commands/check.hpp"
 #include "commands/events.hpp"
@@ -129,7 +130,8 @@ Diagnostics make_diagnostics(const Globals& globals, const World& world) {
 
 /// One line of a CLI11 message; never what was given to an option that pwh does not have, which may
 /// be a password.
-UsageError usage_error(const CLI::ParseError& error, const CLI::App& app) {
+UsageError usage_error(const CLI::ParseError& error, const CLI::App& app,
+                       const std::vector<std::string>& arguments) {
     const auto chosen = app.get_subcommands();
     const auto help =
         chosen.empty() ? std::string("pwh help") : "pwh help " + chosen.front()->get_name();
@@ -145,6 +147,7 @@ UsageError usage_error(const CLI::ParseError& error, const CLI::App& app) {
         if (chosen.empty()) return UsageError(fmt::format("there is no command '{}'", first), help);
         return UsageError(fmt::format("'{}' is one argument too many", first), help);
     }
+    if (const auto message = wrong_value(error, app, arguments)) return UsageError(*message, help);
     std::string message = error.what();
     std::replace(message.begin(), message.end(), '\n', ' ');
     return UsageError(message, help);
@@ -296,7 +299,7 @@ int run(const std::vector<std::string>& arguments, const World& world) {
             world.out.write(std::string(version.what()) + "\n");
             return 0;
         } catch (const CLI::ParseError& error) {
-            throw usage_error(error, parser.app());
+            throw usage_error(error, parser.app(), parsed.arguments);
         }
         diagnostics = make_diagnostics(parser.globals, world);
         return dispatch(parser, std::move(parsed), world, diagnostics);

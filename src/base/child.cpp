@@ -113,6 +113,7 @@ struct Child::State {
     pid_t pid = -1;
     std::mutex mutex;
     bool ended = false;  ///< its number may be another process's now
+    int ended_by = 0;
 };
 
 Child::Child(const ChildCommand& command) : state_(std::make_unique<State>()) {
@@ -134,7 +135,13 @@ int Child::wait() {
     if (::waitpid(state_->pid, &status, 0) != state_->pid) {
         throw Error(ExitCode::failure, "cannot learn how the command ended: " + errno_text(errno));
     }
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
+    state_->ended_by = WTERMSIG(status);
+    return 128 + state_->ended_by;
+}
+
+int Child::ended_by() const {
+    return state_->ended_by;
 }
 
 void Child::signal(int number) {

@@ -56,6 +56,8 @@ class Child {
     /// Waits for its end. Returns its exit code, or 128+N when signal N ended it. To be called
     /// once.
     int wait();
+    /// After wait(): the signal that ended it, else 0.
+    int ended_by() const;
     /// Sends it a signal; does nothing once it ended. Any thread may call, also while another
     /// waits.
     void signal(int number);

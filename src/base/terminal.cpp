@@ -66,10 +66,25 @@ std::string read_line(bool& interrupted, bool& ended) {
     }
 }
 
+/// As setlocale(3) picks it, but by its name alone: it need not be installed.
+bool locale_is_utf8(const Environment& environment) {
+    std::string charset;
+    for (const auto* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+        const auto locale = environment(name);
+        if (!locale) continue;
+        for (const char c : *locale) {
+            if (c != '-') charset += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        }
+        break;
+    }
+    return charset.find("utf8") != std::string::npos;
+}
+
 }  // namespace
 
-Terminal detect_terminal() {
+Terminal detect_terminal(const Environment& environment) {
     Terminal terminal;
+    terminal.utf8 = locale_is_utf8(environment);
     terminal.stdin_is_tty = ::isatty(STDIN_FILENO) == 1;
     terminal.stdout_is_tty = ::isatty(STDOUT_FILENO) == 1;
     terminal.stderr_is_tty = ::isatty(STDERR_FILENO) == 1;

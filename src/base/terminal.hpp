@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "base/environment.hpp"
+
 namespace pwh {
 
 /// What kind of place the three streams are, found once at start.
@@ -12,9 +14,11 @@ struct Terminal {
     bool stderr_is_tty = false;
     /// Columns of the terminal behind stdout; 0 when there is none.
     unsigned columns = 0;
+    /// Whether the locale (LC_ALL, else LC_CTYPE, else LANG) is one of UTF-8.
+    bool utf8 = true;
 };
 
-Terminal detect_terminal();
+Terminal detect_terminal(const Environment& environment);
 
 /// Whether a key such as Ctrl-C reaches this process group, and so a child, from the terminal.
 bool is_in_foreground();

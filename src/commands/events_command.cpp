@@ -65,7 +65,15 @@ class FedCommand {
             passed_on = job.signal();
             if (passed_on != SIGINT || !is_in_foreground()) child_.signal(passed_on);
         }
-        return code_.get();
+        return exit_code_ = code_.get();
+    }
+
+    /// After finish(): how it ended, in words.
+    std::string end() const {
+        if (const int signal = child_.ended_by()) {
+            return fmt::format("was ended by signal {}", signal);
+        }
+        return fmt::format("ended with {}", exit_code_);
     }
 
   private:
@@ -77,6 +85,7 @@ class FedCommand {
     Pipe pipe_;
     Child child_;
     std::future<int> code_;
+    int exit_code_ = 0;
     LineFeed feed_;
 };
 
@@ -116,8 +125,8 @@ class HandingOver {
         feed(command);
         const int code = command.finish(job_);
         if (code != 0) {
-            job_.context().diagnostics.detail(
-                fmt::format("the command ended with {}: its events come again", code));
+            job_.context().diagnostics.error(
+                fmt::format("the command {}: its events come again", command.end()));
             return code;
         }
         settle(command.feed());

@@ -28,14 +28,15 @@ std::string day_text(std::int64_t day) {
     return text::rfc3339(WallTime(std::chrono::hours(24 * day))).substr(0, date_length);
 }
 
-/// A bar in eighths of a column; what is there at all is seen.
-std::string bar(std::uint64_t events, std::uint64_t most, std::size_t columns) {
+/// A bar, in eighths of a column where the terminal has them; what is there at all is seen.
+std::string bar(std::uint64_t events, std::uint64_t most, std::size_t columns, bool utf8) {
     static constexpr std::array<std::string_view, eighths> parts{"",  "▏", "▎", "▍",
                                                                  "▌", "▋", "▊", "▉"};
     if (events == 0) return {};
     const auto share = static_cast<double>(events) / static_cast<double>(most);
     const auto length = std::max<std::size_t>(
         1, static_cast<std::size_t>(share * static_cast<double>(columns * eighths)));
+    if (!utf8) return std::string((length + eighths - 1) / eighths, '#');
     std::string text;
     for (std::size_t i = 0; i < length / eighths; ++i) text += "█";
     return text.append(parts.at(length % eighths));
@@ -55,14 +56,14 @@ void align_right(std::vector<text::Row>& rows, std::size_t column) {
 }
 
 void add_bars(std::vector<text::Row>& rows, const std::vector<std::uint64_t>& events,
-              std::size_t columns) {
+              std::size_t columns, bool utf8) {
     std::size_t used = 0;
     for (const auto& row : rows) used = std::max(used, width(row));
     if (used >= columns) return;
     const auto most = *std::max_element(events.begin(), events.end());
     rows.front().emplace_back();
     for (std::size_t i = 0; i < events.size(); ++i) {
-        rows[i + 1].push_back(bar(events[i], most, columns - used));
+        rows[i + 1].push_back(bar(events[i], most, columns - used, utf8));
     }
 }
 
@@ -80,10 +81,10 @@ std::string render_counts_table(const store::Counts& counts, const Terminal& ter
     align_right(rows, 2);
     align_right(rows, 3);
     const auto columns = terminal.columns > 0 ? terminal.columns : usual_columns;
-    if (terminal.stdout_is_tty) add_bars(rows, events, columns);
+    if (terminal.stdout_is_tty) add_bars(rows, events, columns, terminal.utf8);
     const auto header = rows.front();
     rows.erase(rows.begin());
-    return text::render_table(header, rows, terminal.columns);
+    return text::render_table(header, rows, terminal.columns, terminal.utf8);
 }
 
 std::string render_counts_json(const store::Counts& counts) {

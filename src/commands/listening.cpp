@@ -84,6 +84,7 @@ class Listening {
           server_(loop_, receiver_, limits_of(options, diagnostics_)),
           work_(loop_, [this](const BackgroundWork::Failed& failed) {
               diagnostics_.error(failed.message, failed.hint);
+              if (ending_ && code_ == 0) code_ = failed.code;
               end(failed.code);
           }) {
         output_.remember(receiver_);
@@ -262,14 +263,21 @@ class Listening {
         if (subscribed_.empty()) return false;
         work_.start([this] {
             const auto secrets = open_secret_store(settings_);
-            for (const auto& each : subscribed_) {
-                const auto& id = each.shown.subscription.id;
-                client_->subscriptions().remove(id);
-                secrets.forget(id);
-                diagnostics_.detail(fmt::format("unsubscribed {}", id));
-            }
+            for (const auto& each : subscribed_) unsubscribe(each.shown.subscription.id, secrets);
         });
         return true;
+    }
+
+    void unsubscribe(const std::string& id, const store::SecretStore& secrets) {
+        try {
+            client_->subscriptions().remove(id);
+        } catch (const Error& error) {
+            throw Error(error.code(),
+                        fmt::format("subscription {} is left at Preservica: {}", id, error.what()),
+                        fmt::format("pwh unsubscribe {}", id));
+        }
+        secrets.forget(id);
+        diagnostics_.detail(fmt::format("unsubscribed {}", id));
     }
 
     int finish() {

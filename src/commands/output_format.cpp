@@ -109,7 +109,7 @@ std::string render_subscriptions(const std::vector<ShownSubscription>& shown,
     }
     text::Row header{"ID", "TRIGGER", "URL", "IDENTIFIERS", "SECRET"};
     if (!rows.empty() && rows.front().size() > header.size()) header.emplace_back("CREATED");
-    return text::render_table(header, rows, terminal.columns);
+    return text::render_table(header, rows, terminal.columns, terminal.utf8);
 }
 
 }  // namespace pwh::commands

@@ -182,7 +182,7 @@ MessageMaker::MessageMaker(const SendOptions& options, std::string tenant,
     if (std::find(entities_.begin(), entities_.end(), "") != entities_.end()) {
         throw UsageError("--entity is empty", "leave it out for a random one");
     }
-    content_.subscription_id = sandbox::random_id();
+    content_.subscription_id = preservica::test_subscription;
     content_.tenant = std::move(tenant);
     content_.version = preservica::probe_version;
     content_.trigger = trigger_names({options.trigger}, diagnostics).front();

@@ -9,6 +9,7 @@
 
 #include "commands/client.hpp"
 #include "commands/event_store_path.hpp"
+#include "preservica/probe.hpp"
 #include "text/time.hpp"
 #include "text/utf8.hpp"
 
@@ -23,12 +24,11 @@ constexpr std::uint64_t many_refusals = 20;
 constexpr std::uint64_t messages_per_refusal = 10;  ///< fewer are a finding
 
 constexpr auto footer =
-    "Exit 0 with one line when all is well; exit 9 with a line for each finding: no event for\n"
-    "--max-age; at least 20 requests in 24 hours refused for their signature, and more than a "
-    "tenth\n"
-    "of the messages; with --remote, a subscription that the newest events of a trigger came "
-    "from,\n"
-    "or --url's, is gone at Preservica.\n"
+    "Exit 0 with one line when all is well; exit 9 with a line for each finding: no\n"
+    "event for --max-age; in 24 hours at least 20 requests, and more than a tenth of\n"
+    "the messages, refused for their signature, or answered 503 for want of a secret,\n"
+    "of room or of a reader; with --remote, a subscription that the newest events of\n"
+    "a trigger came from, or --url's, is gone at Preservica.\n"
     "\n"
     "  pwh status --max-age 2h --remote >/dev/null || mail-somebody\n";
 
@@ -77,6 +77,9 @@ StoreHealth look_at(store::EventReader& reader, WallTime now) {
     for (const auto& [reason, count] : reader.refusals(first_hour)) {
         health.refused += count;
         if (reason == "signature") health.refused_signatures += count;
+        if (reason == "no-secret" || reason == "unwritten" || reason == "overload") {
+            health.turned_away += count;
+        }
     }
     return health;
 }
@@ -120,6 +123,12 @@ std::vector<std::string> local_findings(const StoreHealth& health,
             counted(health.refused_signatures, "request"),
             counted(health.recent_messages, "message")));
     }
+    if (health.turned_away >= many_refusals &&
+        health.turned_away * messages_per_refusal > health.recent_messages) {
+        findings.push_back(fmt::format(
+            "{} answered 503 in 24 hours, {} accepted: see the receiver's log for what it lacks",
+            counted(health.turned_away, "request"), counted(health.recent_messages, "message")));
+    }
     return findings;
 }
 
@@ -138,7 +147,7 @@ std::vector<std::string> remote_findings(const std::vector<store::Source>& sourc
         return findings;
     }
     for (const auto& source : sources) {
-        if (source.subscription.empty() ||
+        if (source.subscription.empty() || source.subscription == preservica::test_subscription ||
             any([&](const auto& each) { return each.id == source.subscription; })) {
             continue;
         }

@@ -28,6 +28,7 @@ struct StoreHealth {
     std::uint64_t recent_messages = 0;  ///< of the last 24 hours, as everything below
     std::uint64_t refused = 0;
     std::uint64_t refused_signatures = 0;
+    std::uint64_t turned_away = 0;  ///< with 503, that should have been accepted
 };
 
 /// What is wrong by the store alone, a sentence each.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/subscribe.hpp"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 
 #include "commands/selection.hpp"
@@ -66,6 +68,13 @@ int run_subscribe(Context& context, const SubscribeOptions& options) {
     };
     try {
         subscribe_all(client, secrets, wanted, context.now, context.diagnostics, done);
+    } catch (const preservica::HandshakeRefused& refused) {
+        if (!done.empty()) print();
+        if (options.secret_file.empty()) throw;
+        throw preservica::HandshakeRefused(
+            refused.code(), refused.what(),
+            fmt::format("{} --secret-file {}", refused.hint(),
+                        options.secret_file == "-" ? "FILE" : options.secret_file));
     } catch (const Error&) {
         if (!done.empty()) print();
         throw;

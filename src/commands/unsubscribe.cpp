@@ -44,7 +44,10 @@ std::vector<Subscription> pick(const std::vector<Subscription>& all,
     return picked;
 }
 
-bool confirmed(const Context& context, const UnsubscribeOptions& options, std::size_t count) {
+/// Asks, below a table of what would go.
+bool confirmed(const Context& context, const UnsubscribeOptions& options,
+               const std::vector<ShownSubscription>& chosen, const std::string& server) {
+    const auto count = chosen.size();
     if (options.yes || options.dry_run || !options.ids.empty() || count < 2) return true;
     if (!context.may_ask()) {
         throw UsageError(
@@ -52,7 +55,12 @@ bool confirmed(const Context& context, const UnsubscribeOptions& options, std::s
                         count),
             "give --yes, or look first with --dry-run");
     }
-    const auto answer = context.ask(fmt::format("Remove {} subscriptions? [y/N] ", count), false);
+    const auto answer = context.ask(
+        fmt::format(
+            "{}Remove {} subscriptions from {}? [y/N] ",
+            render_subscriptions(chosen, {.name = "table", .json = false}, context.terminal), count,
+            server),
+        false);
     return answer == "y" || answer == "Y" || answer == "yes";
 }
 
@@ -158,12 +166,12 @@ int run_unsubscribe(Context& context, const UnsubscribeOptions& options) {
     std::vector<std::string> missing;
     const auto chosen =
         options.ids.empty() ? options.selection.of(all) : pick(all, options.ids, missing);
-    if (!confirmed(context, options, chosen.size())) {
+    auto shown = with_stored_secrets(chosen, secrets);
+    if (!confirmed(context, options, shown, client.session().server().address)) {
         context.diagnostics.note("nothing was removed");
         return static_cast<int>(ExitCode::failure);
     }
 
-    auto shown = with_stored_secrets(chosen, secrets);
     const auto print = [&](const std::vector<ShownSubscription>& removed) {
         context.out.write(render_subscriptions(removed, options.format, context.terminal));
     };

@@ -17,6 +17,8 @@ inline constexpr std::string_view check_trigger = "PWH_CHECK";
 /// The tenant and Preservica's version in messages that pwh makes up.
 inline constexpr std::string_view probe_tenant = "PWH";
 inline constexpr std::string_view probe_version = "8.1.0";
+/// The subscription in test events of `send`: one that no server has.
+inline constexpr std::string_view test_subscription = "00000000000000000000000000000000";
 
 /// The body of such an event. With `beyond_ascii` it holds, as raw UTF-8, letters that Latin-1 has
 /// and letters that it has not.

@@ -309,11 +309,17 @@ std::string_view Receiver::timestamp(WallTime now) {
     return timestamp_;
 }
 
+/// All who wait for a message get the same answer.
+void Receiver::answer_all(Delivery& delivery, const net::Response& response) {
+    if (response.status != 200) refusals_.count("unwritten", delivery.replies.size());
+    for (const auto& reply : delivery.replies) reply(response);
+    delivery.replies.clear();
+}
+
 void Receiver::finish(const std::shared_ptr<Delivery>& delivery) {
     static const auto done = plain(200);
     const bool safe = delivery->state == Delivery::State::safe;
-    for (const auto& reply : delivery->replies) reply(safe ? done : busy());
-    delivery->replies.clear();
+    answer_all(*delivery, safe ? done : busy());
     bytes_in_hand_ -= delivery->bytes;
     in_hand_.erase(delivery->id);
     if (safe) {
@@ -343,9 +349,13 @@ void Receiver::give_up_waiting(Time now) {
     bool abandoned = false;
     for (const auto& delivery : by_age_) {
         if (now - delivery->since < longest_wait) break;
-        blocked_ = true;
-        for (const auto& reply : delivery->replies) reply(busy());
-        delivery->replies.clear();
+        if (!std::exchange(blocked_, true) && !delivery->replies.empty()) {
+            diagnostics_.warning(
+                "what was accepted could not be written for 10 seconds: events are "
+                "answered 503 until it can",
+                "see whether the reader of stdout, or a disk, holds it up");
+        }
+        answer_all(*delivery, busy());
         if (!writer_.abandon(*delivery)) continue;
         bytes_in_hand_ -= delivery->bytes;
         events_taken_ -= delivery->events;
@@ -377,8 +387,7 @@ bool Receiver::stop(std::chrono::milliseconds patience) {
     const bool stopped = writer_.stop(patience);
     for (const auto& delivery : writer_.collect().finished) finish(delivery);
     for (const auto& [id, delivery] : in_hand_) {
-        for (const auto& reply : delivery->replies) reply(busy());
-        delivery->replies.clear();
+        answer_all(*delivery, busy());
     }
     in_hand_.clear();
     by_age_.clear();

@@ -92,6 +92,7 @@ class Receiver final : public net::RequestHandler {
     bool is_repeat(const crypto::Digest& id, const net::Reply& reply);
     bool is_wanted(const std::string& trigger) const;
     bool is_in_hand(const std::shared_ptr<Delivery>& delivery) const;
+    void answer_all(Delivery& delivery, const net::Response& response);
     void finish(const std::shared_ptr<Delivery>& delivery);
     std::string_view timestamp(WallTime now);
     void submit_fresh();

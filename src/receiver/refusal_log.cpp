@@ -19,14 +19,19 @@ bool RefusalLog::has_room(std::chrono::steady_clock::time_point now) {
 
 void RefusalLog::refused(std::string_view reason, std::string_view text,
                          std::chrono::steady_clock::time_point now) {
-    const auto found = counts_.find(reason);
-    ++(found != counts_.end() ? found : counts_.emplace(reason, 0).first)->second;
+    count(reason, 1);
     if (!has_room(now)) {
         ++left_out_;
         return;
     }
     room_ -= 1;
     diagnostics_.warning(text);
+}
+
+void RefusalLog::count(std::string_view reason, std::uint64_t requests) {
+    if (requests == 0) return;
+    const auto found = counts_.find(reason);
+    (found != counts_.end() ? found : counts_.emplace(reason, 0).first)->second += requests;
 }
 
 void RefusalLog::tick(std::chrono::steady_clock::time_point now) {

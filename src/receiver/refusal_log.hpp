@@ -20,6 +20,8 @@ class RefusalLog {
     /// `reason` is the word for counts ("signature"); `text` the line, shown as a warning.
     void refused(std::string_view reason, std::string_view text,
                  std::chrono::steady_clock::time_point now);
+    /// Counts without a line: for what is said in another way.
+    void count(std::string_view reason, std::uint64_t requests);
     /// Says how many lines were left out, if any, once there is room again.
     void tick(std::chrono::steady_clock::time_point now);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -33,6 +34,8 @@ constexpr int pages_given_back = 64;
 
 /// Below this nothing of SQLite's own is locked, and no file is that long.
 constexpr off_t lock_byte = std::numeric_limits<off_t>::max() - 1;
+
+constexpr std::chrono::seconds between_looks_at_place{1};
 
 constexpr std::int64_t ms_per_hour = 3'600'000;
 
@@ -161,7 +164,28 @@ std::int64_t EventStore::source_of(std::string_view trigger, std::string_view su
     return id;
 }
 
+/// A file that was moved or removed while it is open takes what is written, and nobody finds it
+/// again. Looks once a second.
+void EventStore::require_place() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - place_looked_ >= between_looks_at_place) {
+        place_looked_ = now;
+        struct stat open {};
+        struct stat named {};
+        misplaced_ = ::fstat(lock_.get(), &open) != 0 || ::stat(path_.c_str(), &named) != 0 ||
+                     open.st_dev != named.st_dev || open.st_ino != named.st_ino;
+    }
+    if (!misplaced_) return;
+    throw DatabaseError(
+        DatabaseError::Kind::missing,
+        fmt::format("the event store {} was moved or removed while pwh listen used it",
+                    path_.string()),
+        "put it back, or stop pwh listen and start it again");
+}
+
 void EventStore::append(std::span<const NewMessage> messages) {
+    require_place();
+    appended_ = true;
     batch_sources_.clear();
     new_sources_.clear();
     try {
@@ -259,16 +283,19 @@ bool EventStore::maintain(std::optional<std::int64_t> oldest_ms) {
         segments_.pop_front();
     }
     checkpoint();
+    appended_ = false;
     if (oldest_ms && *oldest_ms > oldest_ms_ && remove_before(*oldest_ms)) return true;
     if (has_removed_ && give_back()) return true;
     return segments_.size() > 1;
 }
 
 /// Passive: waits for no reader. One that looks at an old state holds it up, and is asked again
-/// when the log has grown by as much.
+/// when the log has grown by as much. When no message came for a while it brings in all there is,
+/// so that who copies the file alone loses little.
 void EventStore::checkpoint() {
     if (wal_pages_ < wal_pages_tried_) wal_pages_tried_ = 0;  // it began anew
-    if (wal_pages_ - wal_pages_tried_ < checkpoint_pages) return;
+    const auto worth_it = appended_ ? checkpoint_pages : 1;
+    if (wal_pages_ - wal_pages_tried_ < worth_it) return;
     wal_pages_tried_ = wal_pages_;
     int in_log = 0;
     int brought = 0;
@@ -341,6 +368,8 @@ bool EventStore::give_back() {
 }
 
 void EventStore::probe() {
+    place_looked_ = {};
+    require_place();
     const Unhurried unhurried(*database_);
     Transaction transaction(*database_);
     database_->run("INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', randomblob(8))");

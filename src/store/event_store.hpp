@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -65,7 +66,7 @@ class EventStore {
     /// set) and gives its space back. True when there is more to do.
     bool maintain(std::optional<std::int64_t> oldest_ms);
 
-    /// Makes sure that the store can be written. Throws DatabaseError.
+    /// Makes sure that the store can be written, and is still where it was. Throws DatabaseError.
     void probe();
 
   private:
@@ -77,6 +78,7 @@ class EventStore {
     void add_to_segments(const Segment::Message& message,
                          const std::vector<std::uint64_t>& reference_keys);
     void write_segment(Segment& segment);
+    void require_place();
     void checkpoint();
     bool remove_before(std::int64_t oldest_ms);
     void remove_segments(std::int64_t last_id);
@@ -93,6 +95,9 @@ class EventStore {
     std::deque<Segment> segments_;          ///< not on disk yet; the last one grows
     std::vector<std::int64_t> batch_sources_;
     int wal_pages_ = 0;
+    bool appended_ = false;  ///< since the last maintain()
+    std::chrono::steady_clock::time_point place_looked_{};
+    bool misplaced_ = false;
     int wal_pages_tried_ = 0;     ///< when the log was last brought in
     std::int64_t oldest_ms_ = 0;  ///< no message was received before then
     std::int64_t remove_at_once_ = 0;

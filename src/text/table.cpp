@@ -13,21 +13,21 @@ namespace {
 constexpr std::size_t gap = 2;
 constexpr std::size_t narrowest = 8;
 
-/// Cuts `cell` to `width` columns, the last of them an ellipsis.
-std::string shorten(const std::string& cell, std::size_t width) {
+/// Cuts `cell` to `width` columns, the last of them the ellipsis.
+std::string shorten(const std::string& cell, std::size_t width, std::string_view ellipsis) {
     if (display_width(cell) <= width) return cell;
     std::string cut;
-    std::size_t used = 0;
+    std::size_t used = display_width(ellipsis);
     for (std::size_t at = 0; at < cell.size();) {
         const auto length = std::max<std::size_t>(utf8_sequence(cell, at), 1);
         const auto piece = cell.substr(at, length);
         const auto piece_width = display_width(piece);
-        if (used + piece_width + 1 > width) break;
+        if (used + piece_width > width) break;
         cut += piece;
         used += piece_width;
         at += length;
     }
-    return cut + "…";
+    return cut.append(ellipsis);
 }
 
 /// printable() lets tabs through, which would shift the columns.
@@ -43,13 +43,13 @@ std::string one_line(const std::string& cell) {
     return shown;
 }
 
-/// Takes the columns that are missing from the widest cells.
+/// Takes the columns that are missing from the widest cells, never from the first ones.
 void fit(std::vector<std::size_t>& widths, unsigned columns) {
     std::size_t total = gap * (widths.size() - 1);
     for (const auto width : widths) total += width;
-    if (columns == 0) return;
+    if (columns == 0 || widths.size() < 2) return;
     for (; total > columns; --total) {
-        const auto widest = std::max_element(widths.begin(), widths.end());
+        const auto widest = std::max_element(widths.begin() + 1, widths.end());
         if (*widest <= narrowest) return;
         --*widest;
     }
@@ -57,7 +57,8 @@ void fit(std::vector<std::size_t>& widths, unsigned columns) {
 
 }  // namespace
 
-std::string render_table(const Row& header, const std::vector<Row>& rows, unsigned columns) {
+std::string render_table(const Row& header, const std::vector<Row>& rows, unsigned columns,
+                         bool utf8) {
     if (rows.empty()) return {};
     std::vector<Row> shown{header};
     shown.reserve(rows.size() + 1);
@@ -77,7 +78,7 @@ std::string render_table(const Row& header, const std::vector<Row>& rows, unsign
     std::string out;
     for (const auto& row : shown) {
         for (std::size_t i = 0; i < row.size(); ++i) {
-            const auto cell = shorten(row[i], widths[i]);
+            const auto cell = shorten(row[i], widths[i], utf8 ? "…" : "...");
             out += cell;
             if (i + 1 < row.size()) out.append(widths[i] - display_width(cell) + gap, ' ');
         }

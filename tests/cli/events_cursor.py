@@ -292,9 +292,11 @@ class Commands(CursorTest):
         lines = self.fill(body(each, events=2) for each in range(4))
         for count in range(len(lines) + 1):
             script = f"n=0; while [ $n -lt {count} ] && IFS= read -r line; do n=$((n + 1)); done; exit {10 + count}"
-            self.run_shell(script, expect=10 + count)
+            done = self.run_shell(script, "-q", expect=10 + count)
+            self.assertEqual(done.stderr, b"pwh: the command ended with %d: its events come again\n" % (10 + count))
             self.assertIn(self.position(), (None, (1, 0)))
-        self.run_shell("cat >>log; kill -KILL $$", expect=128 + signal.SIGKILL)
+        done = self.run_shell("cat >>log; kill -KILL $$", expect=128 + signal.SIGKILL)
+        self.assertEqual(done.stderr, b"pwh: the command was ended by signal 9: its events come again\n")
         self.run_shell("cat >>log")
         self.assertEqual(self.log(), [*lines, *lines])
 

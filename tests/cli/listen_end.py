@@ -234,6 +234,15 @@ class ListenSubscribe(WithServer):
         self.assertEqual(listener.stop(), 0)
         self.assertEqual((self.fake.subscriptions, self.stored_secrets()), ([], []))
 
+    def test_one_that_can_not_be_removed_is_named(self):
+        listener = self.listen("--subscribe", "moved")
+        listener.err.wait_match("^pwh: subscribed")
+        (subscription,) = self.fake.subscriptions
+        self.fake.rule("DELETE", f"{SUBSCRIPTIONS}/{subscription['id']}", "status 403 {}", stays=True)
+        self.assertEqual(listener.stop(), 5)
+        self.assertIn(f"subscription {subscription['id']} is left at Preservica", listener.err.text())
+        self.assertEqual(len(self.stored_secrets()), 1)
+
     def test_path_is_in_the_url(self):
         listener = self.listen("--subscribe", "moved", "--path", "/hook")
         listener.err.wait_match("^pwh: subscribed")

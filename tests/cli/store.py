@@ -3,6 +3,7 @@
 """`listen --store` through real sockets: what is stored, and what is printed: `store.py PWH [TEST…]`."""
 
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -81,6 +82,41 @@ class Stored(StoreTest):
         self.store = own / "events.db"
         self.assertEqual(self.bodies(), [message(1)])
         self.assertIn("its folder", self.refused("--store", str(self.folder / "none" / "events.db")))
+
+    def test_moved_while_in_use(self):
+        """What nobody would find again is not promised to be kept."""
+        listener = self.storing()
+        self.send(message(1))
+        moved = self.store.with_name("moved.db")
+        self.store.rename(moved)
+        numbers = itertools.count(100)
+        wait_until(lambda: self.status(self.sender.send_event(message(next(numbers)))) == 503, "the store to be missed")
+        self.assertFalse(self.healthy())
+        self.assertIn("moved or removed", listener.err.text())
+        moved.rename(self.store)
+        wait_until(self.healthy, "the store to be found again")
+        self.send(message(3))
+        self.assertEqual(listener.stop(), 0)
+        self.assertIn(message(1), self.bodies())
+        self.assertEqual(self.bodies()[-1], message(3))
+        self.check_store()
+
+    def test_copy_of_the_file_alone_has_what_came_a_while_ago(self):
+        listener = self.storing()
+        bodies = [message(number) for number in range(20)]
+        self.send(*bodies)
+        copy = self.folder / "copy.db"
+
+        def is_whole():
+            copy.write_bytes(self.store.read_bytes())
+            connection = sqlite3.connect(f"file:{copy}?immutable=1", uri=True)
+            try:
+                return connection.execute("SELECT count(*) FROM message").fetchone() == (len(bodies),)
+            finally:
+                connection.close()
+
+        wait_until(is_whole, "the log to be brought into the file")
+        self.assertEqual(listener.stop(), 0)
 
     def test_trigger_that_looks_like_another(self):
         """What a trigger may hold, and a careless key would take for the end of it."""

@@ -3,10 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/terminal.hpp"
 #include "commands/event_lines.hpp"
 #include "commands/events_stats.hpp"
 #include "text/time.hpp"
@@ -139,6 +142,41 @@ TEST_CASE("bars fill what a terminal has room for") {
     const auto narrow = commands::render_counts_table(three_counts(), terminal_of(40));
     CHECK(narrow.find("▏") == std::string::npos);
     for (const auto& line : lines_of(narrow)) CHECK(text::display_width(line) <= 40);
+}
+
+TEST_CASE("bars are of ASCII where the terminal has no UTF-8") {
+    auto terminal = terminal_of(80);
+    terminal.utf8 = false;
+    const auto lines = lines_of(commands::render_counts_table(three_counts(), terminal));
+    REQUIRE(lines.size() == 4);
+    CHECK(lines[1].ends_with("  #"));
+    CHECK(lines[2].ends_with("  " + std::string(31, '#')));
+    CHECK(lines[3].ends_with("  " + std::string(16, '#')));
+}
+
+TEST_CASE("the locale says whether a terminal takes UTF-8") {
+    struct Case {
+        std::map<std::string, std::string> variables;
+        bool utf8;
+    };
+    for (const auto& [variables, utf8] : {
+             Case{{}, false},
+             Case{{{"LANG", "C"}}, false},
+             Case{{{"LANG", "de_DE"}}, false},
+             Case{{{"LANG", "de_DE.ISO-8859-1"}}, false},
+             Case{{{"LANG", "de_DE.UTF-8"}}, true},
+             Case{{{"LANG", "C.utf8"}}, true},
+             Case{{{"LANG", "C"}, {"LC_CTYPE", "en_GB.UTF-8@euro"}}, true},
+             Case{{{"LANG", "C.UTF-8"}, {"LC_CTYPE", "C"}}, false},
+             Case{{{"LANG", "C.UTF-8"}, {"LC_ALL", "POSIX"}}, false},
+             Case{{{"LC_CTYPE", "C"}, {"LC_ALL", "C.UTF-8"}}, true},
+         }) {
+        const auto terminal = detect_terminal([&vars = variables](const std::string& name) {
+            const auto found = vars.find(name);
+            return found == vars.end() ? std::nullopt : std::optional<std::string>(found->second);
+        });
+        CHECK(terminal.utf8 == utf8);
+    }
 }
 
 TEST_CASE("counts as JSON are an array, also when there are none") {

@@ -79,6 +79,24 @@ TEST_CASE("refused signatures are a finding when they are many, and more than a 
     CHECK(found(1'000'000, 10'000'000) == 0);
 }
 
+TEST_CASE("so are many answers 503") {
+    auto health = healthy();
+    health.recent_messages = 199;
+    health.turned_away = 20;
+    CHECK(local_findings(health, std::nullopt, now).size() == 1);
+    health.recent_messages = 200;
+    CHECK(local_findings(health, std::nullopt, now).empty());
+    health.turned_away = 19;
+    health.recent_messages = 0;
+    CHECK(local_findings(health, std::nullopt, now).empty());
+}
+
+TEST_CASE("the subscription of test events is nobody's") {
+    CHECK(
+        remote_findings({{"00000000000000000000000000000000", "MOVED"}}, std::nullopt, subscribed())
+            .empty());
+}
+
 TEST_CASE("a subscription that events came from and that is gone is a finding") {
     CHECK(remote_findings({{"id1", "MOVED"}, {"id2", "FULL_TEXT_INDEXED"}, {"", "NONE"}},
                           std::nullopt, subscribed())

@@ -152,9 +152,9 @@ TEST_CASE("render_table: the widest column gives way on a narrow terminal") {
     CHECK(render_table(header, {{"1", "日本日本日本日本日本"}}, 14) ==
           "ID  URL\n"
           "1   日本日本…\n");
-    CHECK(render_table({"N", "X"}, {{"日本日本日本日本", "1"}}, 13) ==
-          "N           X\n"
-          "日本日本…   1\n");
+    CHECK(render_table({"N", "X", "Y"}, {{"1", "日本日本日本日本", "1"}}, 16) ==
+          "N  X           Y\n"
+          "1  日本日本…   1\n");
     CHECK(render_table(header,
                        {{"1", "e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301z"}},
                        12) ==
@@ -163,6 +163,29 @@ TEST_CASE("render_table: the widest column gives way on a narrow terminal") {
     CHECK(render_table(header, {{"1", "https://hooks.example.org/a"}}, 1) ==
           "ID  URL\n"
           "1   https:/…\n");
+}
+
+TEST_CASE("render_table: the first column is never shortened") {
+    const Row header{"ID", "TRIGGER", "URL"};
+    const std::string id = "0123456789abcdef0123456789abcdef";
+    for (const unsigned columns : {1U, 20U, 40U, 60U, 80U, 200U}) {
+        CAPTURE(columns);
+        const auto table = render_table(
+            header, {{id, "FULL_TEXT_INDEXED", "https://hooks.example.org/a"}}, columns);
+        CHECK(table.find('\n' + id + "  ") != std::string::npos);
+    }
+    CHECK(render_table(header, {{id, "MOVED", "https://hooks.example.org/a"}}, 52) ==
+          "ID                                TRIGGER  URL\n" + id + "  MOVED    https://…\n");
+    CHECK(render_table({"ID"}, {{id}}, 10) == "ID\n" + id + '\n');
+}
+
+TEST_CASE("render_table: ASCII stays ASCII where the terminal has no UTF-8") {
+    CHECK(render_table({"ID", "URL"}, {{"1", "https://hooks.example.org/a"}}, 20, false) ==
+          "ID  URL\n"
+          "1   https://hooks...\n");
+    CHECK(render_table({"ID", "URL"}, {{"1", "日本日本日本日本日本"}}, 14, false) ==
+          "ID  URL\n"
+          "1   日本日...\n");
 }
 
 TEST_CASE("render_tsv: one line a row, whatever is in the cells") {
