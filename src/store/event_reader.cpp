@@ -339,6 +339,7 @@ std::vector<Source> EventReader::newest_sources() {
         best = std::max(best, {when, source});
     }
     std::vector<Source> found;
+    found.reserve(newest.size());
     for (const auto& [trigger, best] : newest) found.push_back(sources_[best.second]);
     return found;
 }

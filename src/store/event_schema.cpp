@@ -257,7 +257,7 @@ Database open_event_store(const std::filesystem::path& path, Database::Mode mode
 }
 
 std::string event_store_id(Database& database) {
-    const auto id = database.text("SELECT value FROM meta WHERE name = 'store_id'");
+    auto id = database.text("SELECT value FROM meta WHERE name = 'store_id'");
     if (id.empty()) {
         fail(DatabaseError::Kind::damaged, database.path(), "has lost its name",
              "restore it from a backup, or name another store");
