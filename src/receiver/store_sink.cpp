@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <new>
 #include <utility>
 
 namespace pwh::receiver {
@@ -61,6 +62,8 @@ Sink::Result StoreSink::write(std::span<const std::shared_ptr<Delivery>> batch) 
     } catch (const Error& error) {
         failed(error);
         return {};
+    } catch (const std::bad_alloc&) {
+        return {};
     }
     works();
     committed_(store_.last_id());
@@ -90,9 +93,12 @@ void StoreSink::look() {
     const auto now = steady_clock::now();
     if (now - looked_ < between_looks) return;
     looked_ = now;
-    if (failing_) {
-        store_.probe();
+    try {
+        store_.require_place();
+        if (failing_) store_.probe();
         works();
+    } catch (const Error& error) {
+        return failed(error);
     }
     write_refusals();
 }
@@ -106,11 +112,8 @@ std::optional<milliseconds> StoreSink::maintain() {
         if (retain_) oldest = ms_since_1970(clock_()) - retain_->count();
         return store_.maintain(oldest) ? milliseconds(0) : between_looks;
     } catch (const Error& error) {
-        if (failing_) {
-            failed(error);
-        } else {
-            warn("the event store can't be tidied up", error, warned_of_upkeep_);
-        }
+        warn("the event store can't be tidied up", error, warned_of_upkeep_);
+    } catch (const std::bad_alloc&) {  // later, then
     }
     return between_looks;
 }

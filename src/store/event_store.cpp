@@ -368,8 +368,6 @@ bool EventStore::give_back() {
 }
 
 void EventStore::probe() {
-    place_looked_ = {};
-    require_place();
     const Unhurried unhurried(*database_);
     Transaction transaction(*database_);
     database_->run("INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', randomblob(8))");

@@ -66,7 +66,10 @@ class EventStore {
     /// set) and gives its space back. True when there is more to do.
     bool maintain(std::optional<std::int64_t> oldest_ms);
 
-    /// Makes sure that the store can be written, and is still where it was. Throws DatabaseError.
+    /// Throws DatabaseError when the file is not where it was any more; looks once a second.
+    /// append() does so, too.
+    void require_place();
+    /// Makes sure that the store can be written. Throws DatabaseError.
     void probe();
 
   private:
@@ -78,7 +81,6 @@ class EventStore {
     void add_to_segments(const Segment::Message& message,
                          const std::vector<std::uint64_t>& reference_keys);
     void write_segment(Segment& segment);
-    void require_place();
     void checkpoint();
     bool remove_before(std::int64_t oldest_ms);
     void remove_segments(std::int64_t last_id);

@@ -89,6 +89,7 @@ class Stored(StoreTest):
         self.send(message(1))
         moved = self.store.with_name("moved.db")
         self.store.rename(moved)
+        wait_until(lambda: not self.healthy(), "the store to be missed")
         numbers = itertools.count(100)
         wait_until(lambda: self.status(self.sender.send_event(message(next(numbers)))) == 503, "the store to be missed")
         self.assertFalse(self.healthy())
