@@ -28,7 +28,7 @@ const CLI::Option* option_of(std::string_view message, const CLI::App& app) {
 
 /// Its name as it was typed.
 std::string typed_name(const CLI::Option& option, const std::vector<std::string>& arguments) {
-    const auto name = "--" + option.get_lnames().front();
+    auto name = "--" + option.get_lnames().front();
     const bool is_long = std::any_of(arguments.begin(), arguments.end(), [&](const auto& each) {
         return each == name || each.starts_with(name + "=");
     });

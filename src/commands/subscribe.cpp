@@ -8,6 +8,7 @@
 #include "commands/selection.hpp"
 #include "commands/subscribing.hpp"
 #include "preservica/signature.hpp"
+#include "preservica/subscriptions.hpp"
 
 namespace pwh::commands {
 

@@ -31,7 +31,7 @@ bool same_letters(std::string_view a, std::string_view b) {
 template <typename Number>
 void append_number(std::string& out, Number number) {
     for (unsigned shift = 0; shift < 8 * sizeof(Number); shift += 8) {
-        out += static_cast<char>((number >> shift) & 0xffU);
+        out += static_cast<char>((std::uint64_t{number} >> shift) & 0xffU);
     }
 }
 

@@ -34,8 +34,8 @@ class ScreenTest(common.PwhTest):
         """What a person sees on a terminal of 80 columns."""
         done = subprocess.run(
             [sys.executable, "-B", str(SUPPORT / "run_on_terminal.py"), "--columns", str(WIDTH), "--", common.program, *arguments],
-            cwd=self.folder / "work", env={**self.environment, **variables}, stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=common.PATIENCE, check=False)
+            cwd=self.folder / "work", env={**self.environment, "PYTHONCOERCECLOCALE": "0", **variables}, stdin=subprocess.DEVNULL,
+            capture_output=True, timeout=common.PATIENCE, check=False)
         self.assertEqual((done.returncode, done.stderr), (expect, b""), done.stdout)
         return done.stdout.decode()
 
