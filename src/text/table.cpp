@@ -43,13 +43,15 @@ std::string one_line(const std::string& cell) {
     return shown;
 }
 
-/// Takes the columns that are missing from the widest cells, never from the first ones.
+/// Takes the columns that are missing from the widest cells, and from the first ones, by which rows
+/// are told, only when nothing else is left.
 void fit(std::vector<std::size_t>& widths, unsigned columns) {
     std::size_t total = gap * (widths.size() - 1);
     for (const auto width : widths) total += width;
     if (columns == 0 || widths.size() < 2) return;
     for (; total > columns; --total) {
-        const auto widest = std::max_element(widths.begin() + 1, widths.end());
+        auto widest = std::max_element(widths.begin() + 1, widths.end());
+        if (*widest <= narrowest) widest = widths.begin();
         if (*widest <= narrowest) return;
         --*widest;
     }

@@ -10,8 +10,8 @@ namespace pwh::text {
 using Row = std::vector<std::string>;
 
 /// An aligned table with a header line, cells padded by their width on a terminal. `columns` is the
-/// terminal's width: the widest columns but the first, which names what the line is about, are
-/// shortened with an ellipsis (of ASCII, without `utf8`) where a line would not fit; 0 never
+/// terminal's width: the widest columns are shortened with an ellipsis (of ASCII, without `utf8`)
+/// where a line would not fit, the first, which names what the line is about, last; 0 never
 /// shortens. Control characters are shown escaped. Empty when there are no rows.
 std::string render_table(const Row& header, const std::vector<Row>& rows, unsigned columns,
                          bool utf8 = true);

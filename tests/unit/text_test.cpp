@@ -165,10 +165,10 @@ TEST_CASE("render_table: the widest column gives way on a narrow terminal") {
           "1   https:/…\n");
 }
 
-TEST_CASE("render_table: the first column is never shortened") {
+TEST_CASE("render_table: the first column is shortened last") {
     const Row header{"ID", "TRIGGER", "URL"};
     const std::string id = "0123456789abcdef0123456789abcdef";
-    for (const unsigned columns : {1U, 20U, 40U, 60U, 80U, 200U}) {
+    for (const unsigned columns : {52U, 60U, 80U, 200U}) {
         CAPTURE(columns);
         const auto table = render_table(
             header, {{id, "FULL_TEXT_INDEXED", "https://hooks.example.org/a"}}, columns);
@@ -176,6 +176,8 @@ TEST_CASE("render_table: the first column is never shortened") {
     }
     CHECK(render_table(header, {{id, "MOVED", "https://hooks.example.org/a"}}, 52) ==
           "ID                                TRIGGER  URL\n" + id + "  MOVED    https://…\n");
+    CHECK(render_table(header, {{id, "MOVED", "https://hooks.example.org/a"}}, 40) ==
+          "ID                     TRIGGER  URL\n" + id.substr(0, 20) + "…  MOVED    https:/…\n");
     CHECK(render_table({"ID"}, {{id}}, 10) == "ID\n" + id + '\n');
 }
 
