@@ -47,7 +47,7 @@ struct Filled {
             for (auto events = random() % 4; events > 0; --events) {
                 each.references.push_back(fmt::format("ref-{}", random() % 5000));
             }
-            if (number % 10 == 3) each.references.push_back("https://host/api/REF-7");
+            if (number % 10 == 3) each.references.emplace_back("https://host/api/REF-7");
             each.make_body(number);
             mails.push_back(std::move(each));
         }
@@ -187,12 +187,12 @@ TEST_CASE("counts are by day and trigger, the same from the index and without") 
         }
         const auto counts = reader.count(query, events_in);
         REQUIRE(counts.size() == expected.size());
-        for (const auto& [key, count] : expected) {
-            CAPTURE(key.first);
-            CAPTURE(key.second);
-            REQUIRE(counts.contains(key));
-            CHECK(counts.at(key).messages == count.messages);
-            CHECK(counts.at(key).events == count.events);
+        for (const auto& each : expected) {
+            CAPTURE(each.first.first);
+            CAPTURE(each.first.second);
+            REQUIRE(counts.contains(each.first));
+            CHECK(counts.at(each.first).messages == each.second.messages);
+            CHECK(counts.at(each.first).events == each.second.events);
         }
     }
 }

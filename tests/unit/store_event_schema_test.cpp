@@ -20,7 +20,6 @@ using pwh::store::Database;
 using pwh::store::DatabaseError;
 using pwh::store::EventReader;
 using pwh::store::EventStore;
-using pwh::store::open_event_store;
 using pwh::store::Segment;
 using pwh::store::Statement;
 using pwh::store::Transaction;

@@ -117,7 +117,7 @@ TEST_CASE("ids go on, and none is used again, also when all messages were remove
 TEST_CASE("the latest messages' ids are known after a restart, oldest first") {
     const Scratch scratch;
     const auto sent = mails(1, 50);
-    EventStore(scratch.store(), read_references);
+    { const EventStore made(scratch.store(), read_references); }
     {
         EventStore store(scratch.store(), read_references);
         append(store, sent);
