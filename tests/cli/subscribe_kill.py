@@ -38,16 +38,21 @@ class Killed(PwhTest):
 
     def stop_at(self, step, start):
         """Starts something, and kills it when the fake has come to this step, which goes on only then."""
-        ready = threading.Event()
+        ready, started = threading.Event(), threading.Event()
+        running = []
 
         def on_step(name):
             if name == step and not ready.is_set():
                 ready.set()
-                process.process.wait(common.PATIENCE)
+                started.wait(common.PATIENCE)  # it may come to its step before start() returns
+                for each in running:
+                    each.process.wait(common.PATIENCE)
 
         self.fake.on_event = on_step
         self.fake.on_head = lambda request: on_step("head") if request.line.startswith(f"POST {SUBSCRIPTIONS}") else None
         process = start()
+        running.append(process)
+        started.set()
         wait_until(ready.is_set, f"the step {step}")
         process.send(signal.SIGKILL)
         code = process.wait()
