@@ -15,23 +15,8 @@ namespace pwh::commands {
 namespace {
 
 constexpr std::size_t full_batch = 256U << 10U;
-constexpr std::int64_t ms_per_second = 1000;
-constexpr std::size_t millis_at = 20;  ///< in 2026-11-23T17:04:05.678Z
 
 }  // namespace
-
-std::string_view ReceivedTime::text(std::int64_t ms) {
-    const auto second = (ms >= 0 ? ms : ms - ms_per_second + 1) / ms_per_second;
-    if (second != second_) {
-        text_ = text::rfc3339(WallTime(std::chrono::seconds(second)));
-        second_ = second;
-    }
-    auto millis = ms - second * ms_per_second;
-    for (std::size_t digit = 3; digit-- > 0; millis /= 10) {
-        text_[millis_at + digit] = static_cast<char>('0' + millis % 10);
-    }
-    return text_;
-}
 
 void EventLines::start(store::EventPosition position, std::int64_t last, std::uint64_t events) {
     position_ = position;
@@ -107,7 +92,8 @@ bool EventLines::open_message(const store::StoredMessage& message) {
 EventLines::State EventLines::add_events(const store::StoredMessage& message, LineBatch& batch) {
     text::put_hex(message.message_id, message_id_.data());
     const std::string_view message_id(message_id_.data(), message_id_.size());
-    const auto received_at = received_.text(message.received_ms);
+    const auto received_at =
+        text::rfc3339(WallTime(std::chrono::milliseconds(message.received_ms)));
     for (; event_ < writer_.events(); ++event_) {
         if (events_ >= options_.limit) return State::finished;
         if (batch.text.size() >= full_batch) return State::more;

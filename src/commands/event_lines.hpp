@@ -18,16 +18,6 @@
 
 namespace pwh::commands {
 
-/// The text of `receivedAt`, made anew only when the second changes.
-class ReceivedTime {
-  public:
-    std::string_view text(std::int64_t ms);
-
-  private:
-    std::optional<std::int64_t> second_;
-    std::string text_;
-};
-
 struct EventLinesOptions {
     store::EventQuery query;
     receiver::LineFormat format = receiver::LineFormat::event;
@@ -80,7 +70,6 @@ class EventLines {
     EventLinesOptions options_;
     const Diagnostics& diagnostics_;
     receiver::LineWriter writer_;
-    ReceivedTime received_;
     std::array<char, 2 * std::tuple_size_v<crypto::Digest>> message_id_{};
     store::Page page_;
     std::size_t next_ = 0;      ///< in the page

@@ -50,11 +50,11 @@ std::uint64_t kept(std::uint64_t key) {
     return key >> offset_bits;
 }
 
-std::int64_t floor_day(std::int64_t ms) {
+}  // namespace
+
+std::int64_t day_of(std::int64_t ms) {
     return (ms >= 0 ? ms : ms - ms_per_day + 1) / ms_per_day;
 }
-
-}  // namespace
 
 std::uint64_t reference_key(std::string_view reference) {
     // FNV-1a, then a mix that spreads it over all bits (the finisher of SplitMix64). Written into
@@ -89,7 +89,7 @@ void Segment::add(const Message& message, const std::vector<std::uint64_t>& refe
         references_[bucket_of(key)].push_back((kept(key) << offset_bits) | offset);
     }
     sources_[message.source].push_back(offset);
-    auto& tally = tallies_[{floor_day(message.received_ms), message.source}];
+    auto& tally = tallies_[{day_of(message.received_ms), message.source}];
     ++tally.messages;
     tally.events += message.events;
 }

@@ -15,6 +15,9 @@ namespace pwh::store {
 /// ends in the UUID), in any case of letters. Different references may share a key.
 std::uint64_t reference_key(std::string_view reference);
 
+/// The day (UTC, since 1970) of a time in milliseconds since 1970.
+std::int64_t day_of(std::int64_t ms);
+
 /// True when `reference`, an event's, is the one that a user asked for as `wanted`.
 bool same_reference(std::string_view reference, std::string_view wanted);
 

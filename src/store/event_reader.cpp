@@ -19,12 +19,7 @@ constexpr std::size_t page_messages = 2048;
 /// After so many messages that are not wanted a page ends, so that no look lasts long.
 constexpr std::int64_t page_looks = 16'384;
 
-constexpr std::int64_t ms_per_day = 86'400'000;
 constexpr auto no_end = std::numeric_limits<std::int64_t>::max();
-
-std::int64_t day_of(std::int64_t ms) {
-    return (ms >= 0 ? ms : ms - ms_per_day + 1) / ms_per_day;
-}
 
 constexpr std::string_view columns_from_message =
     "SELECT id, received, source, message_id, body FROM message ";

@@ -10,16 +10,13 @@
 #include <vector>
 
 #include "base/terminal.hpp"
-#include "commands/event_lines.hpp"
 #include "commands/events_stats.hpp"
-#include "text/time.hpp"
 #include "text/utf8.hpp"
 
 using namespace pwh;
 using commands::check_events_options;
 using commands::EventsOptions;
 using commands::moment_ms;
-using commands::ReceivedTime;
 
 namespace {
 
@@ -108,14 +105,6 @@ TEST_CASE("a moment in milliseconds is not before what it says") {
     CHECK(moment_ms("--since", "1969-12-31T23:59:59.9995Z", now) == 0);
     CHECK(moment_ms("--until", "1h", now) == 1'795'449'845'678);
     CHECK_THROWS_WITH_AS(moment_ms("--until", "soon", now), "--until soon is no time", UsageError);
-}
-
-TEST_CASE("receivedAt is what rfc3339() says, in any order") {
-    ReceivedTime received;
-    for (const std::int64_t ms : {0L, 999L, 1000L, 1'795'453'445'678L, 1'795'453'445'001L,
-                                  1'795'453'446'000L, 5L, -1L, -1000L, -1001L}) {
-        CHECK(received.text(ms) == text::rfc3339(WallTime(std::chrono::milliseconds(ms))));
-    }
 }
 
 TEST_CASE("counts as a table: numbers below each other, without bars where there is no terminal") {

@@ -203,6 +203,11 @@ TEST_CASE("time: RFC 3339 in UTC with milliseconds") {
     CHECK(rfc3339(moment + microseconds(999)) == "2026-11-23T17:04:05.678Z");
     CHECK(rfc3339(pwh::WallTime{}) == "1970-01-01T00:00:00.000Z");
     CHECK(rfc3339(pwh::WallTime{milliseconds(-1)}) == "1969-12-31T23:59:59.999Z");
+    CHECK(rfc3339(pwh::WallTime{milliseconds(999)}) == "1970-01-01T00:00:00.999Z");
+    CHECK(rfc3339(pwh::WallTime{milliseconds(1000)}) == "1970-01-01T00:00:01.000Z");
+    CHECK(rfc3339(pwh::WallTime{milliseconds(-1000)}) == "1969-12-31T23:59:59.000Z");
+    CHECK(rfc3339(pwh::WallTime{milliseconds(-1001)}) == "1969-12-31T23:59:58.999Z");
+    CHECK(rfc3339(pwh::WallTime{milliseconds(1'795'453'445'001)}) == "2026-11-23T17:04:05.001Z");
     CHECK(rfc3339(pwh::WallTime{seconds(951782400)}) == "2000-02-29T00:00:00.000Z");
 }
 
