@@ -3,18 +3,17 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/error.hpp>
 #include <new>
 #include <utility>
 
 namespace pwh::net {
 
-using boost::system::error_code;
-
 namespace {
 
 /// How much of what a client still sends is read and dropped so that it gets its answer.
 constexpr std::size_t linger_bytes = 4U << 20U;
+/// How many buffers one connection may fill before it is the others' turn.
+constexpr unsigned most_reads = 16;
 
 std::string_view reason(unsigned status) {
     switch (status) {
@@ -98,7 +97,7 @@ Refusal refusal_for(Malformed malformed) {
 
 }  // namespace
 
-Connection::Connection(ConnectionPool& pool, Socket socket, std::unique_ptr<Transport> transport,
+Connection::Connection(ConnectionPool& pool, UniqueFd socket, std::unique_ptr<Transport> transport,
                        std::string peer)
     : pool_(pool),
       socket_(std::move(socket)),
@@ -109,65 +108,76 @@ Connection::Connection(ConnectionPool& pool, Socket socket, std::unique_ptr<Tran
 
 Connection::~Connection() = default;
 
-void Connection::start() {
-    place_ = pool_.idle.insert(pool_.idle.end(), shared_from_this());
+bool Connection::enter(ConnectionPool::List& list) {
+    if (!pool_.poller.add(socket_.get(), *this)) return false;
+    place_ = list.insert(list.end(), shared_from_this());
     in_pool_ = true;
-    wait_readable();
+    return true;
+}
+
+void Connection::start() {
+    enter(pool_.idle);
 }
 
 void Connection::turn_away() {
-    place_ = pool_.busy.insert(pool_.busy.end(), shared_from_this());
-    in_pool_ = true;
-    refuse(Refusal::connections);
+    become(State::waiting);
+    if (enter(pool_.busy)) refuse(Refusal::connections);
 }
 
-void Connection::wait_readable() {
-    if (read_armed_) return;
-    read_armed_ = true;
-    socket_.async_wait(Socket::wait_read, [self = shared_from_this()](error_code error) {
-        self->read_armed_ = false;
-        if (error) return self->close();
-        self->on_readable();
-    });
+void Connection::on_ready(const Poller::Ready& ready) {
+    const auto self = shared_from_this();
+    ended_ = ended_ || ready.ended;
+    readable_ = readable_ || ready.readable;
+    if (ready.writable) {
+        if (std::exchange(read_waits_for_room_, false)) readable_ = true;
+        if (write_waits_) write_out();
+    }
+    read_on();
 }
 
-void Connection::wait_writable(void (Connection::*then)()) {
-    socket_.async_wait(Socket::wait_write, [self = shared_from_this(), then](error_code error) {
-        if (error) return self->close();
-        (*self.*then)();
-    });
+bool Connection::wants_input() const {
+    return state_ == State::idle || state_ == State::reading || state_ == State::lingering;
 }
 
-void Connection::on_readable() {
-    if (state_ == State::closed) return;
-    for (;;) {
+void Connection::read_on() {
+    for (unsigned reads = 0; readable_ && wants_input(); ++reads) {
+        if (reads == most_reads) return pool_.poller.again(socket_.get(), *this);
         const auto result = transport_->read(pool_.scratch.data(), pool_.scratch.size());
-        if (result.kind == Transport::Result::Kind::wait_readable) break;
-        if (result.kind == Transport::Result::Kind::wait_writable) {
-            return wait_writable(&Connection::on_readable);
+        switch (result.kind) {
+            case Transport::Result::Kind::wait_readable:
+                readable_ = false;
+                return;
+            case Transport::Result::Kind::wait_writable:
+                readable_ = false;
+                read_waits_for_room_ = true;
+                return;
+            case Transport::Result::Kind::closed:
+                return close();
+            case Transport::Result::Kind::done:
+                break;
         }
-        if (result.kind == Transport::Result::Kind::closed) return close();
-        if (state_ != State::lingering) return consume({pool_.scratch.data(), result.size});
+        readable_ = ended_ || !result.drained;
+        if (state_ != State::lingering) {
+            consume({pool_.scratch.data(), result.size});
+            continue;
+        }
         lingered_ += result.size;
         if (lingered_ > linger_bytes) return close();
     }
-    wait_readable();
 }
 
 void Connection::consume(std::string_view bytes) {
-    const auto self = shared_from_this();
     try {
         if (pending_.empty()) {
             const auto used = process(bytes);
-            pending_.assign(bytes.substr(used));
+            if (used < bytes.size()) pending_.assign(bytes.substr(used));
         } else {
             pending_.append(bytes);
             pending_.erase(0, process(pending_));
         }
     } catch (const std::bad_alloc&) {
-        return run_out_of_memory();
+        run_out_of_memory();
     }
-    if (state_ == State::idle || state_ == State::reading) wait_readable();
 }
 
 /// Only this request suffers: what it holds is freed before it is refused.
@@ -287,7 +297,7 @@ void Connection::write_out() {
         // A renegotiation is refused, so that a write never waits for the other side's bytes.
         if (result.kind != Transport::Result::Kind::done) {
             if (!std::exchange(write_waits_, true)) since_ = std::chrono::steady_clock::now();
-            return wait_writable(&Connection::write_out);
+            return;
         }
     }
     answered();
@@ -303,7 +313,9 @@ void Connection::answered() {
     become(State::idle);
     since_ = std::chrono::steady_clock::now();
     // Within process() its loop goes on by itself.
-    if (!processing_) consume({});
+    if (processing_) return;
+    if (!pending_.empty()) consume({});
+    read_on();
 }
 
 void Connection::linger() {
@@ -311,7 +323,7 @@ void Connection::linger() {
     become(State::lingering);
     since_ = std::chrono::steady_clock::now();
     pending_.clear();
-    on_readable();
+    if (!processing_) read_on();
 }
 
 void Connection::check_deadline(Time now) {
@@ -343,7 +355,7 @@ void Connection::check_deadline(Time now) {
 
 bool Connection::has_input() {
     char byte = 0;
-    return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void Connection::become(State state) {
@@ -363,8 +375,8 @@ void Connection::close() {
     state_ = State::closed;
     pool_.body_bytes -= charged_;
     charged_ = 0;
-    error_code ignored;
-    socket_.close(ignored);
+    pool_.poller.remove(socket_.get(), *this);
+    socket_.reset();
 }
 
 void Connection::leave_pool() {

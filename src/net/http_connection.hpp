@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <chrono>
 #include <cstdint>
 #include <list>
@@ -11,7 +10,9 @@
 #include <optional>
 #include <string>
 
+#include "base/file.hpp"
 #include "net/http_server.hpp"
+#include "net/poller.hpp"
 #include "net/transport.hpp"
 
 namespace pwh::net {
@@ -22,6 +23,7 @@ class Connection;
 struct ConnectionPool {
     using List = std::list<std::shared_ptr<Connection>>;
 
+    Poller poller;
     RequestHandler& handler;
     ServerLimits limits;
     List idle;
@@ -31,19 +33,21 @@ struct ConnectionPool {
     std::string date;  ///< a Date field's value, renewed by the server
     std::array<char, 65536> scratch;
 
-    ConnectionPool(RequestHandler& h, const ServerLimits& l) : handler(h), limits(l), scratch() {}
+    ConnectionPool(EventLoop& loop, RequestHandler& h, const ServerLimits& l)
+        : poller(loop), handler(h), limits(l), scratch() {}
 };
 
 /// Reads a request, has it answered, and goes on to the next: one at a time, so that what a client
 /// sends ahead waits in its socket. Reads into the pool's buffer; a connection that idles owns
 /// almost nothing.
-class Connection final : public Reply::Target, public std::enable_shared_from_this<Connection> {
+class Connection final : public Reply::Target,
+                         public Poller::Watcher,
+                         public std::enable_shared_from_this<Connection> {
   public:
-    using Socket = boost::asio::generic::stream_protocol::socket;
     using Time = std::chrono::steady_clock::time_point;
 
     /// The transport works on the socket's descriptor.
-    Connection(ConnectionPool& pool, Socket socket, std::unique_ptr<Transport> transport,
+    Connection(ConnectionPool& pool, UniqueFd socket, std::unique_ptr<Transport> transport,
                std::string peer);
     ~Connection() override;
 
@@ -57,15 +61,16 @@ class Connection final : public Reply::Target, public std::enable_shared_from_th
     bool has_input();
     void close();
 
+    void on_ready(const Poller::Ready& ready) override;
     void answer(std::uint64_t request, const Response& response) override;
     const std::string& peer() const override { return peer_; }
 
   private:
     enum class State { idle, reading, waiting, writing, lingering, closed };
 
-    void wait_readable();
-    void wait_writable(void (Connection::*then)());
-    void on_readable();
+    bool enter(ConnectionPool::List& list);
+    void read_on();
+    bool wants_input() const;
     void consume(std::string_view bytes);
     void run_out_of_memory();
     std::size_t process(std::string_view bytes);
@@ -84,7 +89,7 @@ class Connection final : public Reply::Target, public std::enable_shared_from_th
     ConnectionPool& pool_;
     ConnectionPool::List::iterator place_;
     bool in_pool_ = false;
-    Socket socket_;
+    UniqueFd socket_;
     std::unique_ptr<Transport> transport_;
     std::string peer_;
     RequestParser parser_;
@@ -97,7 +102,9 @@ class Connection final : public Reply::Target, public std::enable_shared_from_th
     std::size_t charged_ = 0;
     std::size_t lingered_ = 0;
     std::uint64_t request_ = 0;
-    bool read_armed_ = false;
+    bool readable_ = false;  ///< a read may find something
+    bool ended_ = false;     ///< reads have to go on to the end
+    bool read_waits_for_room_ = false;
     bool processing_ = false;
     bool close_after_ = false;
     bool write_waits_ = false;  ///< since since_

@@ -50,7 +50,7 @@ struct Acceptor {
 class HttpServer::Implementation : public std::enable_shared_from_this<HttpServer::Implementation> {
   public:
     Implementation(EventLoop& loop, RequestHandler& handler, const ServerLimits& limits)
-        : loop_(loop), pool_(handler, limits) {}
+        : loop_(loop), pool_(loop, handler, limits) {}
 
     void listen(ListenSocket socket);
     void drain();
@@ -65,8 +65,8 @@ class HttpServer::Implementation : public std::enable_shared_from_this<HttpServe
 
   private:
     void accept(Acceptor& acceptor);
-    void on_accept(Acceptor& acceptor, error_code error, Connection::Socket socket);
-    void enter(Connection::Socket socket);
+    void on_accept(Acceptor& acceptor, error_code error, Protocol::socket socket);
+    void enter(Protocol::socket socket);
     bool displace_idle();
     void on_tick();
     template <typename Visit>
@@ -90,13 +90,13 @@ void HttpServer::Implementation::listen(ListenSocket socket) {
 
 void HttpServer::Implementation::accept(Acceptor& acceptor) {
     acceptor.acceptor.async_accept(
-        [self = shared_from_this(), &acceptor](error_code error, Connection::Socket socket) {
+        [self = shared_from_this(), &acceptor](error_code error, Protocol::socket socket) {
             if (self->accepting_) self->on_accept(acceptor, error, std::move(socket));
         });
 }
 
 void HttpServer::Implementation::on_accept(Acceptor& acceptor, error_code error,
-                                           Connection::Socket socket) {
+                                           Protocol::socket socket) {
     if (error) {
         // Out of descriptors or memory: one idle connection less, and no spinning.
         displace_idle();
@@ -107,11 +107,13 @@ void HttpServer::Implementation::on_accept(Acceptor& acceptor, error_code error,
     accept(acceptor);
 }
 
-void HttpServer::Implementation::enter(Connection::Socket socket) {
+void HttpServer::Implementation::enter(Protocol::socket socket) {
     error_code failed;
     socket.non_blocking(true, failed);
     if (failed) return;
-    const int fd = socket.native_handle();
+    UniqueFd own(socket.release(failed));
+    if (failed) return;
+    const int fd = own.get();
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
                  sizeof on);  // of no use to a Unix socket, and no harm
@@ -119,7 +121,7 @@ void HttpServer::Implementation::enter(Connection::Socket socket) {
     if (!room && connections() >= pool_.limits.connections + turned_away_at_once) return;
     auto transport = tls ? tls->transport(fd) : plain_transport(fd);
     const auto connection =
-        std::make_shared<Connection>(pool_, std::move(socket), std::move(transport), peer_name(fd));
+        std::make_shared<Connection>(pool_, std::move(own), std::move(transport), peer_name(fd));
     if (room) {
         connection->start();
     } else {

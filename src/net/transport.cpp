@@ -25,7 +25,9 @@ class PlainTransport final : public Transport {
     explicit PlainTransport(int fd) : fd_(fd) {}
 
     Result read(char* to, std::size_t size) override {
-        return result(::recv(fd_, to, size, 0), Kind::wait_readable);
+        auto got = result(::recv(fd_, to, size, 0), Kind::wait_readable);
+        got.drained = got.size < size;
+        return got;
     }
     Result write(const char* from, std::size_t size) override {
         return result(::send(fd_, from, size, MSG_NOSIGNAL), Kind::wait_writable);
@@ -34,9 +36,9 @@ class PlainTransport final : public Transport {
 
   private:
     static Result result(ssize_t n, Kind wait) {
-        if (n > 0) return {Kind::done, static_cast<std::size_t>(n)};
+        if (n > 0) return {Kind::done, static_cast<std::size_t>(n), false};
         const bool again = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
-        return {again ? wait : Kind::closed, 0};
+        return {again ? wait : Kind::closed};
     }
 
     int fd_;
@@ -78,17 +80,17 @@ class TlsTransport final : public Transport {
 
   private:
     Result result(int n) {
-        if (n > 0) return {Kind::done, static_cast<std::size_t>(n)};
+        if (n > 0) return {Kind::done, static_cast<std::size_t>(n), false};
         switch (SSL_get_error(ssl_.get(), n)) {
             case SSL_ERROR_WANT_READ:
-                return {Kind::wait_readable, 0};
+                return {Kind::wait_readable};
             case SSL_ERROR_WANT_WRITE:
-                return {Kind::wait_writable, 0};
+                return {Kind::wait_writable};
             case SSL_ERROR_ZERO_RETURN:
-                return {Kind::closed, 0};
+                return {Kind::closed};
             default:
                 failed_ = true;
-                return {Kind::closed, 0};
+                return {Kind::closed};
         }
     }
 

@@ -16,6 +16,7 @@ class Transport {
         enum class Kind { done, wait_readable, wait_writable, closed };
         Kind kind = Kind::done;
         std::size_t size = 0;
+        bool drained = false;  ///< of a read: what had come is read, but for an end or an error
     };
 
     Transport() = default;

@@ -2,8 +2,10 @@
 #include "receiver/json_scanner.hpp"
 
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 
 #include "text/utf8.hpp"
 
@@ -21,6 +23,24 @@ constexpr auto plain_bytes = [] {
 bool is_plain(char c) {
     return plain_bytes[static_cast<unsigned char>(c)];
 }
+
+/// How many of eight bytes are plain before the first that is not; 0 where that is not known.
+std::size_t plain_run(const char* bytes) {
+    constexpr std::uint64_t ones = 0x0101010101010101U;
+    constexpr std::uint64_t tops = 0x80 * ones;
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, sizeof word);
+    // The lowest top bit that is set is that of the first byte that is not plain; a borrow may set
+    // others above it.
+    const auto quote = (word ^ ('"' * ones)) - ones;
+    const auto backslash = (word ^ ('\\' * ones)) - ones;
+    const auto control = word - 0x20 * ones;
+    const auto found = (word | quote | backslash | control) & tops;
+    if (found == 0) return sizeof word;
+    if constexpr (std::endian::native != std::endian::little) return 0;
+    return static_cast<std::size_t>(std::countr_zero(found)) / 8;
+}
+
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -156,6 +176,11 @@ bool JsonScanner::skip_scalar() {
 bool JsonScanner::skip_string() {
     ++at_;  // the quote
     while (at_ < text_.size()) {
+        if (text_.size() - at_ >= 8) {
+            const auto run = plain_run(text_.data() + at_);
+            at_ += run;
+            if (run == 8) continue;
+        }
         const char c = text_[at_];
         if (is_plain(c)) {
             ++at_;

@@ -24,12 +24,17 @@ class RepeatWindow {
     /// Half a SHA-256: chance does not make two equal, and nobody without the secret can choose
     /// them.
     using Key = std::array<std::uint64_t, 2>;
+    /// Open addressing, at most half full. A byte of each key stands apart, where the processor's
+    /// cache holds all of them: a message that is new, as most are, needs no look at the keys.
     struct Generation {
-        std::vector<Key> slots;  ///< open addressing, at most half full; all zero is free
+        std::vector<std::uint8_t> tags;  ///< 0: free
+        std::vector<Key> keys;
         std::size_t used = 0;
     };
     static Key key_of(const crypto::Digest& id);
-    std::size_t slot_of(const Generation& generation, const Key& key) const;
+    static std::uint8_t tag_of(const Key& key);
+    static std::size_t slot_of(const Generation& generation, const Key& key);
+    static bool holds(const Generation& generation, const Key& key);
 
     std::size_t capacity_;
     Generation newer_;
