@@ -123,6 +123,16 @@ class Rows(ListenTest):
         listener.stop()
         self.assertEqual(listener.summary()["too-large"], 5)
 
+    def test_large_bodies_that_come_at_once(self):
+        listener = self.receiver("--max-body", "16777216")
+        body = message(1, padding="x" * 8_000_000)
+        with self.sender.connect() as connection:
+            for options in ({}, {"chunk": 3_000_000}):
+                connection.send(self.sender.event(body, **options) + self.sender.event(message(2)))
+                self.assertEqual([self.status(connection.answer()) for _ in range(2)], [200, 200], options)
+        lines = listener.wait_lines(2)
+        self.assertEqual([len(line["padding"]) if "padding" in line else 0 for line in lines], [8_000_000, 0])
+
     def test_huge_declared_bodies_are_refused_at_once(self):
         self.receiver()
         head = self.sender.request(headers=[("Preservica-Signature", "0" * 64)]).replace(b"Content-Length: 0", b"%s")
