@@ -5,6 +5,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 #include <functional>
+#include <memory>
 #include <optional>
 
 namespace pwh::net {
@@ -116,7 +117,7 @@ std::string_view RequestHead::field(std::string_view name) const {
 
 class RequestParser::Beast final : public http::basic_parser<true> {
   public:
-    explicit Beast(RequestParser& owner) : owner_(owner) {
+    explicit Beast(RequestParser& owner) noexcept : owner_(owner) {
         header_limit(static_cast<std::uint32_t>(owner.limits_.head_bytes));
         body_limit(owner.limits_.body_bytes);
     }
@@ -260,7 +261,12 @@ RequestParser::Progress RequestParser::feed(std::string_view bytes, std::size_t&
 }
 
 void RequestParser::next() {
-    beast_.reset();
+    if (beast_) {
+        // Begins anew where it is: Beast's parser can't be reset, and this spares a request
+        // malloc().
+        std::destroy_at(beast_.get());
+        std::construct_at(beast_.get(), *this);
+    }
     head_.clear();
     body_.clear();
     head_size_ = 0;
@@ -273,6 +279,7 @@ void RequestParser::next() {
 }
 
 void RequestParser::release() {
+    if (!started()) beast_.reset();
     head_ = {};
     body_ = {};
 }

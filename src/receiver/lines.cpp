@@ -16,11 +16,20 @@ constexpr std::size_t few_members = 32;
 /// The name of an entry or a message that is no object.
 constexpr std::string_view value_key = "value";
 
+/// At most what is before a line's own members, and behind them.
+constexpr std::size_t line_start = 192;
+
 constexpr std::string_view reference_key = "entityRef";
 
 /// What a raw value says, if it is a string.
-std::string text_of(std::string_view value) {
-    return value.starts_with('"') ? decode_json_string(value) : std::string();
+void take_text(std::string_view value, std::string& text) {
+    if (!value.starts_with('"')) {
+        text.clear();
+    } else if (value.find('\\') == std::string_view::npos) {
+        text = value.substr(1, value.size() - 2);
+    } else {
+        text = decode_json_string(value);
+    }
 }
 
 bool is_reserved(std::string_view key) {
@@ -65,8 +74,8 @@ class LineWriter::Scan {
             const auto value = scanner_.value();
             if (!value) return false;
             members.push_back({*name, key, *value});
-            if (top && key == "trigger") writer_.trigger_ = text_of(*value);
-            if (top && key == "subscriptionId") writer_.subscription_ = text_of(*value);
+            if (top && key == "trigger") take_text(*value, writer_.trigger_);
+            if (top && key == "subscriptionId") take_text(*value, writer_.subscription_);
         } while (scanner_.take(','));
         return scanner_.take('}');
     }
@@ -202,8 +211,7 @@ void LineWriter::append_event(std::string& out, std::size_t event) {
 }
 
 bool LineWriter::fits() const {
-    constexpr std::size_t start = 192;  // what every line begins with
-    std::size_t repeated = start;
+    std::size_t repeated = line_start;
     for (const auto& field : fields_) repeated += field.name.size() + field.value.size() + 2;
     return body_.size() + events() * repeated <= max_text;
 }
@@ -215,12 +223,9 @@ bool LineWriter::write(std::string_view received_at, std::string_view message_id
         append_line(received_at, message_id, 0, lines.text);
         return true;
     }
-    std::string start;
-    append_start(received_at, message_id, start);
-    if (lines.events == 1) lines.text.reserve(start.size() + body_.size() + 2);
+    if (lines.events == 1) lines.text.reserve(body_.size() + line_start);
     for (std::size_t event = 0; event < lines.events; ++event) {
-        lines.text += start;
-        append_event(lines.text, event);
+        append_line(received_at, message_id, event, lines.text);
         if (lines.text.size() > max_text) return false;
     }
     return true;

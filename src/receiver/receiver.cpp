@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -203,7 +204,9 @@ void Receiver::decide(const net::RequestHead& head, std::string& body, const net
 void Receiver::accept(std::string& body, const net::Reply& reply) {
     static const auto done = plain(200);
     const auto digest = crypto::sha256(body);
-    const auto message_id = text::to_hex(digest);
+    std::array<char, std::tuple_size_v<crypto::Digest> * 2> hex{};
+    text::put_hex(digest, hex.data());
+    const std::string_view message_id(hex.data(), hex.size());
     auto id = digest;
     if (options_.deduplicate) {
         if (is_repeat(id, reply)) return;
@@ -232,14 +235,14 @@ void Receiver::accept(std::string& body, const net::Reply& reply) {
             refuse(503, "overload", reply.peer(), "what was accepted is not taken off our hands"));
     }
     const auto now = clock_();
-    Lines lines;
+    auto delivery = blank_delivery();
+    Lines lines{std::move(delivery->lines), 0};
     const bool fits =
         sink_.needs_lines() ? lines_.write(timestamp(now), message_id, lines) : lines_.fits();
     if (!fits) {
         return reply(refuse(413, "too-large", reply.peer(),
                             "its events would make lines of more than 64 MiB"));
     }
-    auto delivery = std::make_shared<Delivery>();
     delivery->id = id;
     delivery->lines = std::move(lines.text);
     delivery->events = lines_.events();
@@ -247,7 +250,7 @@ void Receiver::accept(std::string& body, const net::Reply& reply) {
     delivery->message_id = digest;
     if (!sink_.needs_lines()) {
         note_for_store(*delivery);
-        delivery->body = std::move(body);
+        delivery->body.swap(body);
     }
     take(std::move(delivery), reply);
 }
@@ -256,7 +259,25 @@ void Receiver::accept(std::string& body, const net::Reply& reply) {
 void Receiver::note_for_store(Delivery& delivery) {
     delivery.trigger = lines_.trigger();
     delivery.subscription = lines_.subscription();
+    delivery.reference_keys.clear();
     append_reference_keys(lines_, delivery.reference_keys);
+}
+
+std::shared_ptr<Delivery> Receiver::blank_delivery() {
+    if (spare_.empty()) return std::make_shared<Delivery>();
+    auto delivery = std::move(spare_.back());
+    spare_.pop_back();
+    delivery->state = Delivery::State::waiting;
+    return delivery;
+}
+
+/// What is done with keeps its buffers for the next, unless they are large.
+void Receiver::recycle(std::shared_ptr<Delivery> delivery) {
+    constexpr std::size_t most_spare = 256;
+    constexpr std::size_t worth_keeping = 4096;
+    const auto size = delivery->lines.capacity() + delivery->body.capacity();
+    if (delivery.use_count() == 1 && size <= worth_keeping && spare_.size() < most_spare)
+        spare_.push_back(std::move(delivery));
 }
 
 void Receiver::take(std::shared_ptr<Delivery> delivery, const net::Reply& reply) {
@@ -332,9 +353,10 @@ void Receiver::finish(const std::shared_ptr<Delivery>& delivery) {
 }
 
 void Receiver::on_written() {
-    const auto collected = writer_.collect();
+    auto collected = writer_.collect();
     for (const auto& delivery : collected.finished) finish(delivery);
     while (!by_age_.empty() && !is_in_hand(by_age_.front())) by_age_.pop_front();
+    for (auto& delivery : collected.finished) recycle(std::move(delivery));
     blocked_ = false;
     if (collected.closed) return end(End::closed);
     if (options_.max_events > 0 && summary_.events >= options_.max_events) end(End::enough);

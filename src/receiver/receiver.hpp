@@ -89,6 +89,8 @@ class Receiver final : public net::RequestHandler {
     void accept(std::string& body, const net::Reply& reply);
     void note_for_store(Delivery& delivery);
     void take(std::shared_ptr<Delivery> delivery, const net::Reply& reply);
+    std::shared_ptr<Delivery> blank_delivery();
+    void recycle(std::shared_ptr<Delivery> delivery);
     bool is_repeat(const crypto::Digest& id, const net::Reply& reply);
     bool is_wanted(const std::string& trigger) const;
     bool is_in_hand(const std::shared_ptr<Delivery>& delivery) const;
@@ -116,6 +118,7 @@ class Receiver final : public net::RequestHandler {
     Summary summary_;
     std::unordered_map<crypto::Digest, std::shared_ptr<Delivery>, IdHash> in_hand_;
     std::deque<std::shared_ptr<Delivery>> by_age_;
+    Batch spare_;                     ///< done with, to be used again
     Batch fresh_;                     ///< taken, and not yet with the writer
     std::uint64_t events_taken_ = 0;  ///< made safe or in hand
     std::size_t bytes_in_hand_ = 0;   ///< of bodies and lines

@@ -63,10 +63,10 @@ Batch Writer::next_batch(std::unique_lock<std::mutex>& lock,
     }
 }
 
-void Writer::finish(const Batch& batch, const Sink::Result& result) {
+void Writer::finish(Batch& batch, const Sink::Result& result) {
     for (std::size_t i = 0; i < batch.size(); ++i) {
         batch[i]->state = i < result.safe ? Delivery::State::safe : Delivery::State::failed;
-        collected_.finished.push_back(batch[i]);
+        collected_.finished.push_back(std::move(batch[i]));
     }
     collected_.closed = collected_.closed || result.closed;
     if (!std::exchange(notified_, true)) notify_();
@@ -76,7 +76,7 @@ void Writer::run() {
     std::unique_lock lock(mutex_);
     std::optional<std::chrono::milliseconds> patience(0);
     for (;;) {
-        const auto batch = next_batch(lock, patience);
+        auto batch = next_batch(lock, patience);
         if (batch.empty() && stopping_) break;
         if (!batch.empty()) write(lock, batch);
         lock.unlock();
@@ -90,7 +90,7 @@ void Writer::run() {
     ended_.notify_all();
 }
 
-void Writer::write(std::unique_lock<std::mutex>& lock, const Batch& batch) {
+void Writer::write(std::unique_lock<std::mutex>& lock, Batch& batch) {
     Sink::Result result{0, collected_.closed};
     if (!result.closed) {
         lock.unlock();

@@ -42,8 +42,8 @@ class Writer {
     void run();
     Batch next_batch(std::unique_lock<std::mutex>& lock,
                      std::optional<std::chrono::milliseconds> patience);
-    void write(std::unique_lock<std::mutex>& lock, const Batch& batch);
-    void finish(const Batch& batch, const Sink::Result& result);
+    void write(std::unique_lock<std::mutex>& lock, Batch& batch);
+    void finish(Batch& batch, const Sink::Result& result);
 
     Sink& sink_;
     std::function<void()> notify_;
