@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/thread.hpp"
+
 namespace pwh::receiver {
 
 Writer::Writer(Sink& sink, std::function<void()> notify)
@@ -73,6 +75,7 @@ void Writer::finish(Batch& batch, const Sink::Result& result) {
 }
 
 void Writer::run() {
+    give_way_to_others();
     std::unique_lock lock(mutex_);
     std::optional<std::chrono::milliseconds> patience(0);
     for (;;) {

@@ -78,6 +78,7 @@ EventStore::EventStore(const std::filesystem::path& path, const ReadReferences& 
     sqlite3_wal_autocheckpoint(database_->handle(), 0);  // maintain() does it, after the answers
     sqlite3_wal_hook(database_->handle(), remember_pages, &wal_pages_);
     load(read_references);
+    transaction_.emplace(*database_);
     insert_.emplace(*database_,
                     "INSERT INTO message (id, received, source, message_id, body) "
                     "VALUES (?, ?, ?, ?, ?)");
@@ -189,7 +190,7 @@ void EventStore::append(std::span<const NewMessage> messages) {
     batch_sources_.clear();
     new_sources_.clear();
     try {
-        Transaction transaction(*database_);
+        Transaction transaction(*database_, *transaction_);
         auto id = last_id_;
         for (const auto& message : messages) {
             const auto source = source_of(message.trigger, message.subscription);

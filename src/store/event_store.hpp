@@ -89,6 +89,7 @@ class EventStore {
     std::filesystem::path path_;
     UniqueFd lock_;  ///< closed after the database: closing it drops SQLite's own locks
     std::optional<Database> database_;
+    std::optional<Transaction::Statements> transaction_;
     std::optional<Statement> insert_;
     std::int64_t last_id_ = 0;
     std::unordered_map<std::string, std::int64_t> sources_;

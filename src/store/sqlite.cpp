@@ -182,8 +182,23 @@ std::string_view Statement::bytes(int column) const {
     return {static_cast<const char*>(data), size};
 }
 
+namespace {
+
+constexpr const char* begin_text = "BEGIN IMMEDIATE";
+constexpr const char* commit_text = "COMMIT";
+
+}  // namespace
+
+Transaction::Statements::Statements(Database& database)
+    : begin(database, begin_text), commit(database, commit_text) {}
+
 Transaction::Transaction(Database& database) : database_(database) {
-    database_.run("BEGIN IMMEDIATE");
+    database_.run(begin_text);
+}
+
+Transaction::Transaction(Database& database, Statements& statements)
+    : database_(database), statements_(&statements) {
+    statements_->begin.run();
 }
 
 Transaction::~Transaction() {
@@ -192,7 +207,11 @@ Transaction::~Transaction() {
 }
 
 void Transaction::commit() {
-    database_.run("COMMIT");
+    if (statements_ != nullptr) {
+        statements_->commit.run();
+    } else {
+        database_.run(commit_text);
+    }
     open_ = false;
 }
 

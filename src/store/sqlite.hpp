@@ -99,7 +99,16 @@ class Statement {
 /// A transaction that is rolled back unless commit() returned.
 class Transaction {
   public:
+    /// Begins and commits, prepared once where that is done often.
+    struct Statements {
+        explicit Statements(Database& database);
+        Statement begin;
+        Statement commit;
+    };
+
     explicit Transaction(Database& database);
+    /// The statements have to outlive it.
+    Transaction(Database& database, Statements& statements);
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
     ~Transaction();
@@ -108,6 +117,7 @@ class Transaction {
 
   private:
     Database& database_;
+    Statements* statements_ = nullptr;
     bool open_ = true;
 };
 
