@@ -60,7 +60,7 @@ ListenOutput::ListenOutput(const ListenOptions& options, const settings::Setting
     follower_.emplace(path, store_->last_id(), line_format(options), STDOUT_FILENO, diagnostics);
     sink_ = std::make_unique<receiver::StoreSink>(
         *store_, retain, diagnostics, std::move(clock),
-        [this](std::int64_t id) { follower_->committed(id); });
+        [this](auto newest, std::int64_t last_id) { follower_->committed(newest, last_id); });
 }
 
 void ListenOutput::remember(receiver::Receiver& receiver) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/thread.hpp"
 #include "text/hex.hpp"
 #include "text/time.hpp"
 
@@ -35,17 +36,19 @@ Follower::~Follower() {
     join();
 }
 
-void Follower::committed(std::int64_t id) {
+void Follower::committed(std::span<const store::NewMessage> newest, std::int64_t last_id) {
     bool wake = false;
     {
         const std::lock_guard lock(mutex_);
-        stored_ = id;
+        recent_.add(newest, last_id);
+        stored_ = last_id;
         wake = waiting_;
     }
     if (wake) changed_.notify_all();
 }
 
 void Follower::run() {
+    give_way_to_others();
     std::unique_lock lock(mutex_);
     while (!closed_) {
         waiting_ = true;
@@ -74,10 +77,15 @@ void Follower::run() {
     }
 }
 
+bool Follower::take_recent() {
+    const std::lock_guard lock(mutex_);
+    return recent_.take(printed_, page_);
+}
+
 Follower::Outcome Follower::print(std::int64_t up_to) {
     static const store::EventQuery everything;
     while (printed_ < up_to) {
-        reader_.read(everything, printed_, page_);
+        if (!take_recent()) reader_.read(everything, printed_, page_);
         const auto outcome = print_page();
         if (outcome != Outcome::written) return outcome;
         // Some may have been removed before their turn.
@@ -87,6 +95,15 @@ Follower::Outcome Follower::print(std::int64_t up_to) {
     return Outcome::written;
 }
 
+/// Many messages have come in one millisecond.
+std::string_view Follower::timestamp(std::int64_t ms) {
+    if (timestamp_.empty() || ms != timestamp_ms_) {
+        timestamp_ms_ = ms;
+        timestamp_ = text::rfc3339(WallTime{std::chrono::milliseconds(ms)});
+    }
+    return timestamp_;
+}
+
 Follower::Outcome Follower::print_page() {
     std::size_t next = 0;
     while (next < page_.messages.size()) {
@@ -94,10 +111,10 @@ Follower::Outcome Follower::print_page() {
         std::int64_t last = 0;
         for (; next < page_.messages.size() && text_.size() < write_at_once; ++next) {
             const auto& message = page_.messages[next];
-            const WallTime received{std::chrono::milliseconds(message.received_ms)};
             last = message.id;
             if (lines_.read(message.body) &&
-                lines_.write(text::rfc3339(received), text::to_hex(message.message_id), line_)) {
+                lines_.write(timestamp(message.received_ms), text::to_hex(message.message_id),
+                             line_)) {
                 text_ += line_.text;
             }
         }

@@ -38,8 +38,7 @@ std::size_t read_references(std::string_view body, std::vector<std::uint64_t>& k
 }
 
 StoreSink::StoreSink(store::EventStore& store, std::optional<milliseconds> retain,
-                     const Diagnostics& diagnostics, WallClock clock,
-                     std::function<void(std::int64_t)> committed)
+                     const Diagnostics& diagnostics, WallClock clock, Committed committed)
     : store_(store),
       retain_(retain),
       diagnostics_(diagnostics),
@@ -66,7 +65,7 @@ Sink::Result StoreSink::write(std::span<const std::shared_ptr<Delivery>> batch) 
         return {};
     }
     works();
-    committed_(store_.last_id());
+    committed_(batch_, store_.last_id());
     return {batch.size(), false};
 }
 

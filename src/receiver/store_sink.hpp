@@ -28,11 +28,14 @@ std::size_t read_references(std::string_view body, std::vector<std::uint64_t>& k
 /// Messages into the event store: safe is what is on disk. All that wait are one commit.
 class StoreSink final : public Sink {
   public:
-    /// `retain`: older messages are removed. `committed` is told the newest id after each commit,
-    /// on the writer's thread.
+    /// Told after each commit what was committed, and its last id, on the writer's thread. Throws
+    /// nothing.
+    using Committed =
+        std::function<void(std::span<const store::NewMessage> messages, std::int64_t last_id)>;
+
+    /// `retain`: older messages are removed.
     StoreSink(store::EventStore& store, std::optional<std::chrono::milliseconds> retain,
-              const Diagnostics& diagnostics, WallClock clock,
-              std::function<void(std::int64_t)> committed);
+              const Diagnostics& diagnostics, WallClock clock, Committed committed);
 
     std::size_t batch_bytes() const override;
     bool needs_lines() const override { return false; }
@@ -55,7 +58,7 @@ class StoreSink final : public Sink {
     std::optional<std::chrono::milliseconds> retain_;
     const Diagnostics& diagnostics_;
     WallClock clock_;
-    std::function<void(std::int64_t)> committed_;
+    Committed committed_;
     std::vector<store::NewMessage> batch_;
     std::atomic<bool> failing_{false};
     std::chrono::steady_clock::time_point warned_{};  ///< that events can't be stored

@@ -8,7 +8,9 @@
 
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -22,6 +24,7 @@ using pwh::receiver::Follower;
 using pwh::receiver::LineFormat;
 using pwh::receiver::read_references;
 using pwh::store::EventStore;
+using pwh::store::NewMessage;
 
 namespace {
 
@@ -85,9 +88,15 @@ struct Setting {
         follower = std::make_unique<Follower>(scratch.store(), store.last_id(), format, out.in(),
                                               diagnostics);
     }
-    void commit(const Mail& mail) {
+    /// A follower that keeps up prints what it is given here; the others it reads in the store.
+    void commit(const Mail& mail, bool given = true) {
         append(store, mail);
-        follower->committed(store.last_id());
+        NewMessage message;
+        message.received_ms = mail.received_ms;
+        message.message_id = pwh::crypto::sha256(mail.body);
+        message.body = mail.body;
+        const std::span messages(&message, given ? 1 : 0);
+        follower->committed(messages, store.last_id());
     }
     void wait_finished() const {
         const auto end = std::chrono::steady_clock::now() + patience;
@@ -102,12 +111,22 @@ struct Setting {
 
 TEST_CASE("what is committed is printed, in order; what was there before is not") {
     Setting setting;
+    std::function<bool(std::size_t)> given;
+    SUBCASE("given all") {
+        given = [](std::size_t) { return true; };
+    }
+    SUBCASE("given none") {
+        given = [](std::size_t) { return false; };
+    }
+    SUBCASE("given some") {
+        given = [](std::size_t number) { return number % 7 < 4; };
+    }
     append(setting.store, mail(1));
     setting.follow();
     CHECK(setting.follower->finished());
     std::string expected;
     for (std::size_t number = 2; number < 100; ++number) {
-        setting.commit(mail(number));
+        setting.commit(mail(number), given(number));
         expected += mail(number).body + "\n";
     }
     CHECK(setting.out.lines(98) == expected);
@@ -124,8 +143,10 @@ TEST_CASE("a line tells when its event was received") {
     two.references = {"a", "b"};
     two.make_body(7);
     setting.commit(two);
-    const auto lines = setting.out.lines(2);
+    setting.commit(two, false);
+    const auto lines = setting.out.lines(4);
     CHECK(lines.starts_with(R"({"receivedAt":"2023-11-14T22:13:20.123Z","messageId":")"));
+    CHECK(lines.substr(0, lines.size() / 2) == lines.substr(lines.size() / 2));
     CHECK(lines.find(R"("entityRef":"b"})") != std::string::npos);
 }
 
@@ -145,7 +166,7 @@ TEST_CASE("what was removed before its turn holds nothing up") {
     append(setting.store, mail(1, 1000));
     append(setting.store, mail(2, 1000));
     maintain(setting.store, 2000);
-    setting.follower->committed(setting.store.last_id());
+    setting.follower->committed({}, setting.store.last_id());
     setting.wait_finished();
     setting.commit(mail(3, 3000));
     CHECK(setting.out.lines(1) == mail(3, 3000).body + "\n");

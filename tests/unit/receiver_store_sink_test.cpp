@@ -44,7 +44,10 @@ struct Setting {
     explicit Setting(std::optional<std::chrono::milliseconds> retain = std::nullopt)
         : sink(
               store, retain, diagnostics, [this] { return now; },
-              [this](std::int64_t id) { committed.push_back(id); }) {}
+              [this](auto messages, std::int64_t last_id) {
+                  CHECK_FALSE(messages.empty());
+                  committed.push_back(last_id);
+              }) {}
 
     Batch batch(std::size_t first, std::size_t count) const {
         Batch batch;
