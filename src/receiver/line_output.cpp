@@ -53,6 +53,15 @@ bool LineOutput::gone() const {
     return waits_ && ::poll(&poller, 1, 0) > 0 && (poller.revents & (POLLERR | POLLNVAL)) != 0;
 }
 
+LineOutput::Outcome LineOutput::write_some(std::string_view text, std::size_t& written) const {
+    const auto n = ::write(fd_, text.data(), text.size());
+    if (n >= 0) {
+        written += static_cast<std::size_t>(n);
+        return Outcome::written;
+    }
+    return errno == EAGAIN || errno == EINTR ? Outcome::written : Outcome::closed;
+}
+
 LineOutput::Outcome LineOutput::write(std::string_view text, std::size_t& written) {
     bool ask_first = waits_ && !own_;
     while (written < text.size()) {

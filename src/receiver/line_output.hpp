@@ -20,6 +20,10 @@ class LineOutput {
 
     /// Writes from `written` on, and moves it. One thread at a time.
     Outcome write(std::string_view text, std::size_t& written);
+    /// True where write_some() may be used.
+    bool never_waits() const { return static_cast<bool>(own_); }
+    /// Writes what finds room at once, and adds it to `written`.
+    Outcome write_some(std::string_view text, std::size_t& written) const;
     /// Has a write() that waits return soon. From any thread.
     void interrupt() { interrupted_ = true; }
     /// True when the other end is known to be gone although nothing was written. From any thread.

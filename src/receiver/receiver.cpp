@@ -34,45 +34,6 @@ net::Response busy() {
     return response;
 }
 
-std::string_view word_for(net::Refusal refusal) {
-    switch (refusal) {
-        case net::Refusal::framing:
-            return "malformed";
-        case net::Refusal::version:
-            return "version";
-        case net::Refusal::head_too_large:
-        case net::Refusal::body_too_large:
-            return "too-large";
-        case net::Refusal::no_room:
-            return "overload";
-        case net::Refusal::timeout:
-            return "timeout";
-        case net::Refusal::connections:
-            return "connections";
-    }
-    return "other";
-}
-
-std::string_view text_for(net::Refusal refusal) {
-    switch (refusal) {
-        case net::Refusal::framing:
-            return "it is no HTTP, or could be read in two ways (400)";
-        case net::Refusal::version:
-            return "its HTTP version is not 1.0 or 1.1 (505)";
-        case net::Refusal::head_too_large:
-            return "its header is too large (431)";
-        case net::Refusal::body_too_large:
-            return "its body is over --max-body (413)";
-        case net::Refusal::no_room:
-            return "too many bytes are in hand (503)";
-        case net::Refusal::timeout:
-            return "it did not arrive in time (408)";
-        case net::Refusal::connections:
-            return "there are too many connections (503)";
-    }
-    return "it was refused";
-}
-
 }  // namespace
 
 std::size_t Receiver::IdHash::operator()(const crypto::Digest& id) const {
@@ -113,9 +74,7 @@ net::Response Receiver::refuse(unsigned status, std::string_view reason, const s
 }
 
 void Receiver::on_refused(net::Refusal refusal, const std::string& peer) {
-    refusals_.refused(word_for(refusal),
-                      fmt::format("refused a request from {}: {}", peer, text_for(refusal)),
-                      std::chrono::steady_clock::now());
+    refusals_.refused(refusal, peer, std::chrono::steady_clock::now());
 }
 
 std::optional<net::Response> Receiver::on_head(const net::RequestHead& head,
@@ -295,11 +254,16 @@ void Receiver::take(std::shared_ptr<Delivery> delivery, const net::Reply& reply)
     });
 }
 
-/// Runs after the requests that are ready now: waking the writer once for all of them is what makes
-/// batches.
+/// Runs after the requests that are ready now: one write for all of them is what makes batches.
 void Receiver::submit_fresh() {
-    writer_.submit(fresh_);
+    bool done = false;
+    try {
+        done = writer_.submit(fresh_);
+    } catch (const std::bad_alloc&) {
+        return;  // the next tick tries again
+    }
     fresh_.clear();
+    if (done) on_written();
 }
 
 bool Receiver::is_repeat(const crypto::Digest& id, const net::Reply& reply) {
@@ -391,6 +355,7 @@ void Receiver::give_up_waiting(Time now) {
 void Receiver::on_tick() {
     const auto now = std::chrono::steady_clock::now();
     keyring_.refresh();
+    if (!fresh_.empty()) submit_fresh();
     give_up_waiting(now);
     refusals_.tick(now);
     sink_.note_refusals(refusals_.counts());

@@ -8,6 +8,49 @@
 
 namespace pwh::receiver {
 
+namespace {
+
+std::string_view word_for(net::Refusal refusal) {
+    switch (refusal) {
+        case net::Refusal::framing:
+            return "malformed";
+        case net::Refusal::version:
+            return "version";
+        case net::Refusal::head_too_large:
+        case net::Refusal::body_too_large:
+            return "too-large";
+        case net::Refusal::no_room:
+            return "overload";
+        case net::Refusal::timeout:
+            return "timeout";
+        case net::Refusal::connections:
+            return "connections";
+    }
+    return "other";
+}
+
+std::string_view text_for(net::Refusal refusal) {
+    switch (refusal) {
+        case net::Refusal::framing:
+            return "it is no HTTP, or could be read in two ways (400)";
+        case net::Refusal::version:
+            return "its HTTP version is not 1.0 or 1.1 (505)";
+        case net::Refusal::head_too_large:
+            return "its header is too large (431)";
+        case net::Refusal::body_too_large:
+            return "its body is over --max-body (413)";
+        case net::Refusal::no_room:
+            return "too many bytes are in hand (503)";
+        case net::Refusal::timeout:
+            return "it did not arrive in time (408)";
+        case net::Refusal::connections:
+            return "there are too many connections (503)";
+    }
+    return "it was refused";
+}
+
+}  // namespace
+
 bool RefusalLog::has_room(std::chrono::steady_clock::time_point now) {
     if (filled_ != std::chrono::steady_clock::time_point{}) {
         const std::chrono::duration<double> passed = now - filled_;
@@ -26,6 +69,12 @@ void RefusalLog::refused(std::string_view reason, std::string_view text,
     }
     room_ -= 1;
     diagnostics_.warning(text);
+}
+
+void RefusalLog::refused(net::Refusal refusal, const std::string& peer,
+                         std::chrono::steady_clock::time_point now) {
+    refused(word_for(refusal),
+            fmt::format("refused a request from {}: {}", peer, text_for(refusal)), now);
 }
 
 void RefusalLog::count(std::string_view reason, std::uint64_t requests) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/diagnostics.hpp"
+#include "net/http_server.hpp"
 
 namespace pwh::receiver {
 
@@ -19,6 +20,9 @@ class RefusalLog {
 
     /// `reason` is the word for counts ("signature"); `text` the line, shown as a warning.
     void refused(std::string_view reason, std::string_view text,
+                 std::chrono::steady_clock::time_point now);
+    /// What the server itself refused.
+    void refused(net::Refusal refusal, const std::string& peer,
                  std::chrono::steady_clock::time_point now);
     /// Counts without a line: for what is said in another way.
     void count(std::string_view reason, std::uint64_t requests);

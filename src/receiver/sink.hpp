@@ -40,13 +40,18 @@ struct Delivery {
 
 using Batch = std::vector<std::shared_ptr<Delivery>>;
 
-/// Makes messages safe: what a 200 promises. Called on the writer's thread only, but for
-/// interrupt().
+/// Makes messages safe: what a 200 promises. Called on the writer's thread, but for what says
+/// otherwise.
 class Sink {
   public:
     struct Result {
         std::size_t safe = 0;  ///< so many of the batch, from its first on
         bool closed = false;   ///< nothing can be made safe any more
+    };
+
+    struct Immediate {
+        Result result;
+        bool begun = false;  ///< the message after the safe ones: the next write() goes on with it
     };
 
     Sink() = default;
@@ -62,6 +67,9 @@ class Sink {
     /// Makes the batch safe, in order. May block for as long as it takes; a message that was begun
     /// is finished.
     virtual Result write(std::span<const std::shared_ptr<Delivery>> batch) = 0;
+    /// Makes safe what can be without waiting. From the loop's thread, and only while no write()
+    /// runs.
+    virtual Immediate write_now(std::span<const std::shared_ptr<Delivery>>) { return {}; }
     /// Has a write() that blocks return soon. From any thread.
     virtual void interrupt() = 0;
     /// What can wait until the answers are out: called after a batch, and when none waits. Returns

@@ -23,14 +23,33 @@ Sink::Result StdoutSink::write(std::span<const std::shared_ptr<Delivery>> batch)
         for (const auto& delivery : batch) text_ += delivery->lines;
     }
     // One alone may be of any size, and needs no copy.
-    std::size_t written = 0;
+    auto written = begun_;
     const auto outcome = output_.write(batch.size() > 1 ? text_ : batch.front()->lines, written);
+    return result_of(batch, outcome, written);
+}
+
+Sink::Immediate StdoutSink::write_now(std::span<const std::shared_ptr<Delivery>> batch) {
+    if (!output_.never_waits()) return {};
+    text_.clear();
+    for (const auto& delivery : batch) {
+        if (text_.size() + delivery->lines.size() > batch_limit) break;
+        text_ += delivery->lines;
+    }
+    if (text_.empty()) return {};
+    std::size_t written = 0;
+    const auto outcome = output_.write_some(text_, written);
+    const auto result = result_of(batch, outcome, written);
+    return {result, begun_ > 0};
+}
+
+Sink::Result StdoutSink::result_of(std::span<const std::shared_ptr<Delivery>> batch,
+                                   LineOutput::Outcome outcome, std::size_t written) {
     Result result;
     result.closed = outcome == LineOutput::Outcome::closed;
-    std::size_t end = 0;
+    begun_ = written;
     for (const auto& delivery : batch) {
-        end += delivery->lines.size();
-        if (end > written) break;
+        if (delivery->lines.size() > begun_) break;
+        begun_ -= delivery->lines.size();
         ++result.safe;
     }
     return result;

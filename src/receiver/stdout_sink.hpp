@@ -16,12 +16,17 @@ class StdoutSink final : public Sink {
 
     std::size_t batch_bytes() const override;
     Result write(std::span<const std::shared_ptr<Delivery>> batch) override;
+    Immediate write_now(std::span<const std::shared_ptr<Delivery>> batch) override;
     void interrupt() override { output_.interrupt(); }
     bool gone() const override { return output_.gone(); }
 
   private:
+    Result result_of(std::span<const std::shared_ptr<Delivery>> batch, LineOutput::Outcome outcome,
+                     std::size_t written);
+
     LineOutput output_;
     std::string text_;
+    std::size_t begun_ = 0;  ///< bytes of the next message that are written already
 };
 
 }  // namespace pwh::receiver

@@ -14,14 +14,34 @@ Writer::~Writer() {
     stop(std::chrono::milliseconds(0));
 }
 
-void Writer::submit(const Batch& deliveries) {
-    bool first = false;
+bool Writer::submit(const Batch& deliveries) {
+    std::size_t done = 0;
+    bool wake = false;
     {
         const std::lock_guard lock(mutex_);
-        first = waiting_.empty();
+        const bool first = waiting_.empty();
+        const bool free = first && !writing_ && !stopping_ && !collected_.closed;
+        auto& finished = collected_.finished;
+        if (free) finished.reserve(finished.size() + deliveries.size());
         waiting_.insert(waiting_.end(), deliveries.begin(), deliveries.end());
+        if (free) done = write_now(deliveries);
+        wake = first && !waiting_.empty();
     }
-    if (first) work_.notify_one();
+    if (wake) work_.notify_one();
+    return done > 0;
+}
+
+/// Another thread's turn for each batch takes longer than writing it into a pipe that has room.
+std::size_t Writer::write_now(const Batch& deliveries) {
+    const auto [result, begun] = sink_.write_now(deliveries);
+    for (std::size_t i = 0; i < result.safe; ++i) {
+        deliveries[i]->state = Delivery::State::safe;
+        collected_.finished.push_back(std::move(waiting_.front()));
+        waiting_.pop_front();
+    }
+    if (begun) waiting_.front()->state = Delivery::State::started;
+    collected_.closed = collected_.closed || result.closed;
+    return result.safe;
 }
 
 bool Writer::abandon(Delivery& delivery) {
@@ -53,7 +73,7 @@ Batch Writer::next_batch(std::unique_lock<std::mutex>& lock,
         }
         while (!waiting_.empty()) {
             auto& next = waiting_.front();
-            if (next->state == Delivery::State::waiting) {
+            if (next->state != Delivery::State::abandoned) {
                 bytes += next->bytes;
                 if (!batch.empty() && bytes > sink_.batch_bytes()) return batch;
                 next->state = Delivery::State::started;
@@ -96,9 +116,11 @@ void Writer::run() {
 void Writer::write(std::unique_lock<std::mutex>& lock, Batch& batch) {
     Sink::Result result{0, collected_.closed};
     if (!result.closed) {
+        writing_ = true;
         lock.unlock();
         result = sink_.write(batch);
         lock.lock();
+        writing_ = false;
     }
     finish(batch, result);
 }

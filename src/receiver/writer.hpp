@@ -15,8 +15,8 @@
 namespace pwh::receiver {
 
 /// The thread that makes messages safe. It takes what waits as a batch, so one slow step serves
-/// many. All functions are the loop's; `notify` is called on the writer's thread when there is
-/// something to collect.
+/// many; what needs no waiting is made safe without it. All functions are the loop's; `notify` is
+/// called on the writer's thread when there is something to collect.
 class Writer {
   public:
     Writer(Sink& sink, std::function<void()> notify);
@@ -24,7 +24,9 @@ class Writer {
     Writer& operator=(const Writer&) = delete;
     ~Writer();
 
-    void submit(const Batch& deliveries);
+    /// True when some are safe already, and to be collected. Throws bad_alloc, and has then done
+    /// nothing.
+    [[nodiscard]] bool submit(const Batch& deliveries);
     /// True when the delivery had not been begun: it never will be.
     bool abandon(Delivery& delivery);
 
@@ -40,6 +42,7 @@ class Writer {
 
   private:
     void run();
+    std::size_t write_now(const Batch& deliveries);
     Batch next_batch(std::unique_lock<std::mutex>& lock,
                      std::optional<std::chrono::milliseconds> patience);
     void write(std::unique_lock<std::mutex>& lock, Batch& batch);
@@ -52,6 +55,7 @@ class Writer {
     std::condition_variable ended_;
     std::deque<std::shared_ptr<Delivery>> waiting_;
     Collected collected_;
+    bool writing_ = false;
     bool notified_ = false;
     bool stopping_ = false;
     bool running_ = true;
