@@ -294,17 +294,20 @@ std::string_view Receiver::timestamp(WallTime now) {
     return timestamp_;
 }
 
-/// All who wait for a message get the same answer.
+/// All who wait for a message get the same answer. A client that sends ahead may ask for the same
+/// once more meanwhile.
 void Receiver::answer_all(Delivery& delivery, const net::Response& response) {
-    if (response.status != 200) refusals_.count("unwritten", delivery.replies.size());
-    for (const auto& reply : delivery.replies) reply(response);
-    delivery.replies.clear();
+    std::vector<net::Reply> replies;
+    replies.swap(delivery.replies);
+    if (response.status != 200) refusals_.count("unwritten", replies.size());
+    for (const auto& reply : replies) reply(response);
+    replies.clear();
+    if (delivery.replies.empty()) replies.swap(delivery.replies);  // its memory is used again
 }
 
 void Receiver::finish(const std::shared_ptr<Delivery>& delivery) {
     static const auto done = plain(200);
     const bool safe = delivery->state == Delivery::State::safe;
-    answer_all(*delivery, safe ? done : busy());
     bytes_in_hand_ -= delivery->bytes;
     in_hand_.erase(delivery->id);
     if (safe) {
@@ -314,6 +317,8 @@ void Receiver::finish(const std::shared_ptr<Delivery>& delivery) {
     } else {
         events_taken_ -= delivery->events;
     }
+    // Last: what is answered may be asked for again at once, and is not in hand any more.
+    answer_all(*delivery, safe ? done : busy());
 }
 
 void Receiver::on_written() {
@@ -341,12 +346,13 @@ void Receiver::give_up_waiting(Time now) {
                 "answered 503 until it can",
                 "see whether the reader of stdout, or a disk, holds it up");
         }
+        if (writer_.abandon(*delivery)) {
+            bytes_in_hand_ -= delivery->bytes;
+            events_taken_ -= delivery->events;
+            in_hand_.erase(delivery->id);
+            abandoned = true;
+        }
         answer_all(*delivery, busy());
-        if (!writer_.abandon(*delivery)) continue;
-        bytes_in_hand_ -= delivery->bytes;
-        events_taken_ -= delivery->events;
-        in_hand_.erase(delivery->id);
-        abandoned = true;
     }
     if (abandoned)
         std::erase_if(by_age_, [this](const auto& delivery) { return !is_in_hand(delivery); });

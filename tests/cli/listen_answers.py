@@ -38,6 +38,16 @@ class Repeats(ListenTest):
         self.assertEqual(self.status(self.sender.send_event(message(1), sign="0" * 64)), 401)
         self.assertEqual(self.status(self.sender.exchange(self.sender.request(body=message(1)))), 401)
 
+    def test_repeats_that_are_sent_ahead(self):
+        for arguments in ((), ("--store", str(self.folder / "events.db"))):
+            listener = self.receiver(*arguments)
+            with self.sender.connect() as connection:
+                connection.send(self.sender.event(message(1)) * 20 + self.sender.event(message(2)))
+                self.assertEqual([self.status(connection.answer()) for _ in range(21)], [200] * 21)
+            self.assertEqual(listener.stop(), 0)
+            self.assertEqual(len(listener.lines()), 2)
+            self.assertEqual(listener.summary()["repeated"], 19)
+
     def test_repeat_of_one_in_hand_gets_its_answer(self):
         listener, reader = self.piped()
         # The pipe holds 64 KiB: this message's line can't be written as a whole until it is read.

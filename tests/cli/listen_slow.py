@@ -36,6 +36,20 @@ class Blocked(ListenTest):
         os.close(reader)
         self.assertEqual((taken + rest).count(b"\n"), 3)
 
+    def test_repeats_that_are_sent_ahead_while_nothing_can_be_written(self):
+        listener, reader = self.piped()
+        body = message(1, padding="x" * 300_000)
+        with self.sender.connect() as connection:
+            connection.send(self.sender.event(body) * 3)
+            self.assertEqual([self.status(connection.answer()) for _ in range(3)], [503] * 3)
+            taken = b""
+            while not taken.endswith(b"\n"):
+                taken += os.read(reader, 65536)
+            wait_until(lambda: self.status(self.sender.send_event(body)) == 200, "it to be safe")
+        listener.stop()
+        self.assertEqual(os.read(reader, 65536), b"")
+        os.close(reader)
+
 
 class Slow(ListenTest):
     def test_head_that_never_ends(self):
