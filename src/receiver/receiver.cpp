@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t max_bytes_in_hand = 64U << 20U;
 constexpr std::chrono::seconds longest_wait{10};
 constexpr std::chrono::milliseconds tick{250};
+constexpr std::size_t most_spare = 256;
 
 net::Response plain(unsigned status) {
     net::Response response;
@@ -60,7 +61,9 @@ Receiver::Receiver(net::EventLoop& loop, Keyring& keyring, Sink& sink, ReceiverO
           loop.post([this, alive] {
               if (alive.lock()) on_written();
           });
-      }) {}
+      }) {
+    spare_.reserve(most_spare);
+}
 
 Receiver::~Receiver() = default;
 
@@ -232,7 +235,6 @@ std::shared_ptr<Delivery> Receiver::blank_delivery() {
 
 /// What is done with keeps its buffers for the next, unless they are large.
 void Receiver::recycle(std::shared_ptr<Delivery> delivery) {
-    constexpr std::size_t most_spare = 256;
     constexpr std::size_t worth_keeping = 4096;
     const auto size = delivery->lines.capacity() + delivery->body.capacity();
     if (delivery.use_count() == 1 && size <= worth_keeping && spare_.size() < most_spare)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "receiver/writer.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/thread.hpp"
@@ -20,7 +21,11 @@ bool Writer::submit(const Batch& deliveries) {
     {
         const std::lock_guard lock(mutex_);
         const bool first = waiting_.empty();
-        const bool free = first && !writing_ && !stopping_ && !collected_.closed;
+        const bool free =
+            first && !writing_ && !stopping_ && !collected_.closed &&
+            std::all_of(deliveries.begin(), deliveries.end(), [](const auto& delivery) {
+                return delivery->state == Delivery::State::waiting;
+            });
         auto& finished = collected_.finished;
         if (free) finished.reserve(finished.size() + deliveries.size());
         waiting_.insert(waiting_.end(), deliveries.begin(), deliveries.end());
@@ -71,9 +76,12 @@ Batch Writer::next_batch(std::unique_lock<std::mutex>& lock,
         } else if (!work_.wait_for(lock, *patience, ready)) {
             return batch;
         }
+        bool dropped = false;
         while (!waiting_.empty()) {
             auto& next = waiting_.front();
-            if (next->state != Delivery::State::abandoned) {
+            if (next->state == Delivery::State::abandoned) {
+                dropped = true;
+            } else {
                 bytes += next->bytes;
                 if (!batch.empty() && bytes > sink_.batch_bytes()) return batch;
                 next->state = Delivery::State::started;
@@ -82,6 +90,7 @@ Batch Writer::next_batch(std::unique_lock<std::mutex>& lock,
             waiting_.pop_front();
         }
         if (!batch.empty() || stopping_) return batch;
+        if (dropped) tell();  // that it moves again, although nothing is finished
     }
 }
 
@@ -91,6 +100,10 @@ void Writer::finish(Batch& batch, const Sink::Result& result) {
         collected_.finished.push_back(std::move(batch[i]));
     }
     collected_.closed = collected_.closed || result.closed;
+    tell();
+}
+
+void Writer::tell() {
     if (!std::exchange(notified_, true)) notify_();
 }
 

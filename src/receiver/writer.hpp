@@ -16,7 +16,8 @@ namespace pwh::receiver {
 
 /// The thread that makes messages safe. It takes what waits as a batch, so one slow step serves
 /// many; what needs no waiting is made safe without it. All functions are the loop's; `notify` is
-/// called on the writer's thread when there is something to collect.
+/// called on the writer's thread when there is something to collect, and when it goes on and finds
+/// that all that waited was abandoned.
 class Writer {
   public:
     Writer(Sink& sink, std::function<void()> notify);
@@ -46,6 +47,7 @@ class Writer {
     Batch next_batch(std::unique_lock<std::mutex>& lock,
                      std::optional<std::chrono::milliseconds> patience);
     void write(std::unique_lock<std::mutex>& lock, Batch& batch);
+    void tell();
     void finish(Batch& batch, const Sink::Result& result);
 
     Sink& sink_;
