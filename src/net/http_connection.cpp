@@ -128,10 +128,9 @@ void Connection::on_ready(const Poller::Ready& ready) {
     const auto self = shared_from_this();
     ended_ = ended_ || ready.ended;
     readable_ = readable_ || ready.readable;
-    if (ready.writable) {
-        if (std::exchange(read_waits_for_room_, false)) readable_ = true;
-        if (write_waits_) write_out();
-    }
+    if (ready.writable && std::exchange(read_waits_for_room_, false)) readable_ = true;
+    // The answer to one that is turned away may wait for its part of a TLS handshake.
+    if (write_waits_ && (ready.writable || ready.readable)) write_out();
     read_on();
 }
 
@@ -159,6 +158,8 @@ void Connection::read_on() {
         readable_ = ended_ || !result.drained;
         if (state_ != State::lingering) {
             consume({pool_.scratch.data(), result.size});
+            // The rest of a request is worth a look, however oddly it was sent.
+            if (state_ == State::reading) readable_ = true;
             continue;
         }
         lingered_ += result.size;
@@ -294,7 +295,6 @@ void Connection::write_out() {
         const auto result = transport_->write(out_.data() + out_sent_, out_.size() - out_sent_);
         out_sent_ += result.size;
         if (result.kind == Transport::Result::Kind::closed) return close();
-        // A renegotiation is refused, so that a write never waits for the other side's bytes.
         if (result.kind != Transport::Result::Kind::done) {
             if (!std::exchange(write_waits_, true)) since_ = std::chrono::steady_clock::now();
             return;

@@ -28,7 +28,8 @@ struct Response {
 };
 
 /// Answers one request, now or later, on the loop's thread. Copies answer the same request; the
-/// first answer counts, and one to a connection that is gone is dropped.
+/// first answer counts, and one to a connection that is gone is dropped. Where a client has sent
+/// ahead, its next request reaches the handler before the call returns.
 class Reply {
   public:
     class Target {

@@ -21,10 +21,8 @@ namespace {
 
 constexpr std::size_t most_at_once = 128;
 
-int open_set() {
-    const int fd = ::epoll_create1(EPOLL_CLOEXEC);
-    if (fd < 0) throw Error(ExitCode::failure, "cannot watch connections: " + errno_text(errno));
-    return fd;
+[[noreturn]] void fail(int error) {
+    throw Error(ExitCode::failure, "cannot watch connections: " + errno_text(error));
 }
 
 Poller::Ready ready_of(std::uint32_t events) {
@@ -39,7 +37,14 @@ Poller::Ready ready_of(std::uint32_t events) {
 }  // namespace
 
 struct Poller::State : std::enable_shared_from_this<Poller::State> {
-    explicit State(EventLoop& loop) : set(loop.context(), open_set()) {}
+    explicit State(EventLoop& loop) : set(loop.context()) {
+        UniqueFd fd(::epoll_create1(EPOLL_CLOEXEC));
+        if (!fd) fail(errno);
+        error_code error;
+        set.assign(fd.get(), error);
+        if (error) fail(error.value());
+        fd.release();
+    }
 
     void wait() {
         set.async_wait(asio::posix::stream_descriptor::wait_read,

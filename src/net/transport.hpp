@@ -16,7 +16,9 @@ class Transport {
         enum class Kind { done, wait_readable, wait_writable, closed };
         Kind kind = Kind::done;
         std::size_t size = 0;
-        bool drained = false;  ///< of a read: what had come is read, but for an end or an error
+        /// Of a read: what had come is read, but for an end or an error, and but for the rest of
+        /// what was sent with an urgent mark or a descriptor in it, which no request is.
+        bool drained = false;
     };
 
     Transport() = default;

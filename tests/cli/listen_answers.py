@@ -143,6 +143,19 @@ class Rows(ListenTest):
         lines = listener.wait_lines(2)
         self.assertEqual([len(line["padding"]) if "padding" in line else 0 for line in lines], [8_000_000, 0])
 
+    def test_an_urgent_mark_holds_nothing_up(self):
+        listener = self.receiver()
+        data = self.sender.event(message(1))
+        with self.sender.connect() as connection:
+            # All has come before any is read: a read ends at the mark, and nothing tells of the rest.
+            listener.send(signal.SIGSTOP)
+            wait_until(lambda: state_of(listener.pid) == "T", "it to stop")
+            connection.send(data[:40])
+            connection.send_urgent(b"!")
+            connection.send(data[40:])
+            listener.send(signal.SIGCONT)
+            self.assertEqual(self.status(connection.answer()), 200)
+
     def test_huge_declared_bodies_are_refused_at_once(self):
         self.receiver()
         head = self.sender.request(headers=[("Preservica-Signature", "0" * 64)]).replace(b"Content-Length: 0", b"%s")

@@ -84,6 +84,9 @@ class Connection:
         except (BrokenPipeError, ConnectionResetError):
             pass  # the other side has answered and closed; what it said can be read
 
+    def send_urgent(self, byte):
+        self._socket.send(byte, socket.MSG_OOB)
+
     def finish_sending(self):
         self._socket.shutdown(socket.SHUT_WR)
 
