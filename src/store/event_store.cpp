@@ -11,6 +11,8 @@
 #include <chrono>
 #include <cstring>
 #include <limits>
+#include <new>
+#include <utility>
 
 #include "store/event_schema.hpp"
 
@@ -68,8 +70,8 @@ int remember_pages(void* pages, sqlite3*, const char*, int in_log) {
 
 }  // namespace
 
-EventStore::EventStore(const std::filesystem::path& path, const ReadReferences& read_references)
-    : path_(path) {
+EventStore::EventStore(const std::filesystem::path& path, ReadReferences read_references)
+    : path_(path), read_references_(std::move(read_references)) {
     create_event_store(path_);
     lock();
     database_.emplace(open_event_store(path_, Database::Mode::read_write));
@@ -77,7 +79,7 @@ EventStore::EventStore(const std::filesystem::path& path, const ReadReferences& 
     database_->run(fmt::format("PRAGMA journal_size_limit = {}", log_limit_bytes));
     sqlite3_wal_autocheckpoint(database_->handle(), 0);  // maintain() does it, after the answers
     sqlite3_wal_hook(database_->handle(), remember_pages, &wal_pages_);
-    load(read_references);
+    load();
     transaction_.emplace(*database_);
     insert_.emplace(*database_,
                     "INSERT INTO message (id, received, source, message_id, body) "
@@ -104,12 +106,12 @@ void EventStore::lock() {
                                                errno_text(errno)));
 }
 
-void EventStore::load(const ReadReferences& read_references) {
+void EventStore::load() {
     event_store_id(*database_);
     const auto kept = database_->number("SELECT value FROM meta WHERE name = 'last_id'");
     last_id_ = std::max(kept, database_->number("SELECT max(id) FROM message"));
     load_sources();
-    load_tail(read_references);
+    load_tail();
 }
 
 void EventStore::load_sources() {
@@ -120,7 +122,7 @@ void EventStore::load_sources() {
     }
 }
 
-void EventStore::load_tail(const ReadReferences& read_references) {
+void EventStore::load_tail() {
     const auto indexed = database_->number("SELECT max(last) FROM segment");
     Statement statement(*database_,
                         "SELECT id, received, source, body FROM message WHERE id > ? ORDER BY id");
@@ -129,7 +131,7 @@ void EventStore::load_tail(const ReadReferences& read_references) {
     while (statement.step()) {
         const auto body = statement.bytes(3);
         keys.clear();
-        const auto events = read_references(body, keys);
+        const auto events = read_references_(body, keys);
         add_to_segments(
             {statement.number(0), statement.number(1), statement.number(2), body.size(), events},
             keys);
@@ -208,13 +210,24 @@ void EventStore::append(std::span<const NewMessage> messages) {
         for (const auto& source : new_sources_) sources_.erase(source);
         throw;
     }
+    note_appended(messages);
+}
+
+/// What is stored is stored: where there is no memory to index it, that is done later.
+void EventStore::note_appended(std::span<const NewMessage> messages) {
     static const std::vector<std::uint64_t> none;
     for (std::size_t i = 0; i < messages.size(); ++i) {
         const auto& message = messages[i];
-        add_to_segments({++last_id_, message.received_ms, batch_sources_[i], message.body.size(),
-                         message.events},
-                        message.reference_keys != nullptr ? *message.reference_keys : none);
+        ++last_id_;
         oldest_ms_ = std::min(oldest_ms_, message.received_ms);
+        if (segments_lack_) continue;
+        try {
+            add_to_segments({last_id_, message.received_ms, batch_sources_[i], message.body.size(),
+                             message.events},
+                            message.reference_keys != nullptr ? *message.reference_keys : none);
+        } catch (const std::bad_alloc&) {
+            segments_lack_ = true;
+        }
     }
 }
 
@@ -279,6 +292,11 @@ void EventStore::write_segment(Segment& segment) {
 }
 
 bool EventStore::maintain(std::optional<std::int64_t> oldest_ms) {
+    if (segments_lack_) {
+        segments_.clear();
+        load_tail();
+        segments_lack_ = false;
+    }
     if (segments_.size() > 1) {
         write_segment(segments_.front());
         segments_.pop_front();

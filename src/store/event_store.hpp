@@ -44,7 +44,7 @@ class EventStore {
   public:
     /// Opens the store, or makes it where the path names nothing. Throws Error(failure) when
     /// another process writes to it.
-    EventStore(const std::filesystem::path& path, const ReadReferences& read_references);
+    EventStore(const std::filesystem::path& path, ReadReferences read_references);
     EventStore(const EventStore&) = delete;
     EventStore& operator=(const EventStore&) = delete;
     ~EventStore() = default;
@@ -74,9 +74,10 @@ class EventStore {
 
   private:
     void lock();
-    void load(const ReadReferences& read_references);
+    void load();
     void load_sources();
-    void load_tail(const ReadReferences& read_references);
+    void load_tail();
+    void note_appended(std::span<const NewMessage> messages);
     std::int64_t source_of(std::string_view trigger, std::string_view subscription);
     void add_to_segments(const Segment::Message& message,
                          const std::vector<std::uint64_t>& reference_keys);
@@ -95,7 +96,9 @@ class EventStore {
     std::unordered_map<std::string, std::int64_t> sources_;
     std::string source_key_;
     std::vector<std::string> new_sources_;  ///< of the transaction
-    std::deque<Segment> segments_;          ///< not on disk yet; the last one grows
+    ReadReferences read_references_;
+    std::deque<Segment> segments_;  ///< not on disk yet; the last one grows
+    bool segments_lack_ = false;    ///< there was no memory for a message: they are made anew
     std::vector<std::int64_t> batch_sources_;
     int wal_pages_ = 0;
     bool appended_ = false;  ///< since the last maintain()
