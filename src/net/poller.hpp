@@ -9,9 +9,9 @@
 namespace pwh::net {
 
 /// Watches many descriptors with one epoll set, on which Asio waits. Asio's own async_wait() arms
-/// each wait anew, one epoll_ctl() a request: with what goes with it, a tenth of the time that a
-/// verified event takes (tests/bench/receiver.py). Here a descriptor is registered once, and told
-/// of at each change only (edge-triggered). For the loop's thread.
+/// each wait anew, one epoll_ctl() a request: that took 6 % of a verified event's time
+/// (tests/bench/receiver.py). Here a descriptor is registered once, and told of at each change only
+/// (edge-triggered). For the loop's thread.
 class Poller {
   public:
     struct Ready {
