@@ -196,33 +196,34 @@ void Receiver::accept(std::string& body, const net::Reply& reply) {
         return reply(
             refuse(503, "overload", reply.peer(), "what was accepted is not taken off our hands"));
     }
-    const auto now = clock_();
     auto delivery = blank_delivery();
-    Lines lines{std::move(delivery->lines), 0};
-    const bool fits =
-        sink_.needs_lines() ? lines_.write(timestamp(now), message_id, lines) : lines_.fits();
-    if (!fits) {
+    delivery->id = id;
+    delivery->message_id = digest;
+    delivery->received = clock_();
+    if (!fill(*delivery, message_id, body)) {
         return reply(refuse(413, "too-large", reply.peer(),
                             "its events would make lines of more than 64 MiB"));
-    }
-    delivery->id = id;
-    delivery->lines = std::move(lines.text);
-    delivery->events = lines_.events();
-    delivery->received = now;
-    delivery->message_id = digest;
-    if (!sink_.needs_lines()) {
-        note_for_store(*delivery);
-        delivery->body.swap(body);
     }
     take(std::move(delivery), reply);
 }
 
-/// What the store keeps beside the body that was read.
-void Receiver::note_for_store(Delivery& delivery) {
+/// Gives it what the sink needs of the message that was read. False when its lines would be too
+/// long.
+bool Receiver::fill(Delivery& delivery, std::string_view message_id, std::string& body) {
+    delivery.events = lines_.events();
+    if (sink_.needs_lines()) {
+        Lines lines{std::move(delivery.lines), 0};
+        if (!lines_.write(timestamp(delivery.received), message_id, lines)) return false;
+        delivery.lines = std::move(lines.text);
+        return true;
+    }
+    if (!lines_.fits()) return false;
     delivery.trigger = lines_.trigger();
     delivery.subscription = lines_.subscription();
     delivery.reference_keys.clear();
     append_reference_keys(lines_, delivery.reference_keys);
+    delivery.body.swap(body);
+    return true;
 }
 
 std::shared_ptr<Delivery> Receiver::blank_delivery() {

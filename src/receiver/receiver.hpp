@@ -87,7 +87,7 @@ class Receiver final : public net::RequestHandler {
     net::Response healthy() const;
     void decide(const net::RequestHead& head, std::string& body, const net::Reply& reply);
     void accept(std::string& body, const net::Reply& reply);
-    void note_for_store(Delivery& delivery);
+    bool fill(Delivery& delivery, std::string_view message_id, std::string& body);
     void take(std::shared_ptr<Delivery> delivery, const net::Reply& reply);
     std::shared_ptr<Delivery> blank_delivery();
     void recycle(std::shared_ptr<Delivery> delivery);

@@ -10,43 +10,29 @@ namespace pwh::receiver {
 
 namespace {
 
-std::string_view word_for(net::Refusal refusal) {
-    switch (refusal) {
-        case net::Refusal::framing:
-            return "malformed";
-        case net::Refusal::version:
-            return "version";
-        case net::Refusal::head_too_large:
-        case net::Refusal::body_too_large:
-            return "too-large";
-        case net::Refusal::no_room:
-            return "overload";
-        case net::Refusal::timeout:
-            return "timeout";
-        case net::Refusal::connections:
-            return "connections";
-    }
-    return "other";
-}
+struct Wording {
+    std::string_view reason;  ///< the word for counts
+    std::string_view text;
+};
 
-std::string_view text_for(net::Refusal refusal) {
+Wording wording_of(net::Refusal refusal) {
     switch (refusal) {
         case net::Refusal::framing:
-            return "it is no HTTP, or could be read in two ways (400)";
+            return {"malformed", "it is no HTTP, or could be read in two ways (400)"};
         case net::Refusal::version:
-            return "its HTTP version is not 1.0 or 1.1 (505)";
+            return {"version", "its HTTP version is not 1.0 or 1.1 (505)"};
         case net::Refusal::head_too_large:
-            return "its header is too large (431)";
+            return {"too-large", "its header is too large (431)"};
         case net::Refusal::body_too_large:
-            return "its body is over --max-body (413)";
+            return {"too-large", "its body is over --max-body (413)"};
         case net::Refusal::no_room:
-            return "too many bytes are in hand (503)";
+            return {"overload", "too many bytes are in hand (503)"};
         case net::Refusal::timeout:
-            return "it did not arrive in time (408)";
+            return {"timeout", "it did not arrive in time (408)"};
         case net::Refusal::connections:
-            return "there are too many connections (503)";
+            return {"connections", "there are too many connections (503)"};
     }
-    return "it was refused";
+    return {"other", "it was refused"};
 }
 
 }  // namespace
@@ -73,8 +59,8 @@ void RefusalLog::refused(std::string_view reason, std::string_view text,
 
 void RefusalLog::refused(net::Refusal refusal, const std::string& peer,
                          std::chrono::steady_clock::time_point now) {
-    refused(word_for(refusal),
-            fmt::format("refused a request from {}: {}", peer, text_for(refusal)), now);
+    const auto [reason, text] = wording_of(refusal);
+    refused(reason, fmt::format("refused a request from {}: {}", peer, text), now);
 }
 
 void RefusalLog::count(std::string_view reason, std::uint64_t requests) {
